@@ -1,0 +1,1 @@
+"""Profiles: what a person wants trained, as one checked TOML file."""

@@ -1,0 +1,46 @@
+"""The profile of `loratui demo`: the packaged pictures on the packaged base model, small enough for two CPU cores.
+
+Knows where the sample pictures lie in a checkout and in an installed wheel; nothing else of the demo.
+"""
+
+from pathlib import Path
+
+import loratui
+from loratui.errors import ProfileError
+from loratui.profile.schema import Comparison, Dataset, Model, Network, Output, Profile, Training
+
+
+def sample_dataset_path() -> Path:
+    """Folder that holds `5_emi_person/`: beside the package in a checkout, inside it in a wheel.
+
+    Raises:
+        ProfileError: this installation has no sample pictures.
+    """
+    package = Path(loratui.__file__).resolve().parent
+    for folder in (package / "demo" / "sample_dataset", package.parent / "sample_dataset"):
+        if (folder / "5_emi_person").is_dir():
+            return folder
+    raise ProfileError(
+        "This installation of loratui lacks its sample pictures (sample_dataset/5_emi_person).",
+        "Install loratui again from its wheel or its repository.",
+    )
+
+
+def demo_profile() -> Profile:
+    """Profile that teaches the demo base who Emi is."""
+    return Profile(
+        model=Model(base="demo"),
+        dataset=Dataset(path=str(sample_dataset_path()), trigger="Emi", resolution=64, bucketing=False),
+        network=Network(rank=16, alpha=16.0, train_text_encoder=True),
+        training=Training(batch_size=4, epochs=20, unet_lr=1e-3, text_encoder_lr=1e-3, save_every=10),
+        output=Output(name="emi"),
+        comparison=Comparison(
+            prompts=[
+                "Emi, girl, smiling, night, upper body",
+                "Emi, girl, closed eyes, day, portrait",
+                "Emi, girl, long hair, brown hair, wavy hair, cardigan, glasses, star hair clip",
+            ],
+            seeds=[7],
+            guidance=4.0,
+        ),
+    )
