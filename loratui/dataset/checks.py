@@ -1,0 +1,269 @@
+"""Whether a dataset can be trained, and what is odd about it, before anything is fixed.
+
+Every picture is decoded to the end here, once; one that cannot be read is reported and left out. Knows no tokenizer
+of its own and no tensors.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from loratui.dataset.buckets import BucketRules, Placement, Size, rules_of
+from loratui.dataset.folders import Folder
+from loratui.dataset.images import Examined, examine
+from loratui.dataset.problems import DatasetFault, Problem, Severity, most_serious_first, name_some
+from loratui.dataset.repeats import count_batches, regularisation_repeats
+from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan
+from loratui.safe_text import printable
+
+if TYPE_CHECKING:
+    from loratui.profile.schema import Dataset
+
+_MUCH_ENLARGED = 1.5
+_FEW_PICTURES = 5
+_MOST_THREADS = 8
+
+
+@dataclass(frozen=True)
+class CheckedImage:
+    """A picture that is trained: decoded to the end, hashed, and given its place.
+
+    Attributes:
+        found: The picture and its caption, with its true size.
+        sha256: Of the file, in hex.
+        placement: Its bucket.
+        repeats: Times in an epoch; for regularisation balanced against the training pictures.
+    """
+
+    found: FoundImage
+    sha256: str
+    placement: Placement
+    repeats: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a check found.
+
+    Attributes:
+        scan: Folders and the pictures that can be used; empty when there was nothing to look through.
+        images: The same pictures, in the same order, ready to be frozen.
+        problems: The most serious first.
+        batch_size: Of the run that was asked about.
+        epochs: Of the run that was asked about.
+    """
+
+    scan: Scan
+    images: tuple[CheckedImage, ...]
+    problems: tuple[Problem, ...]
+    batch_size: int
+    epochs: int
+
+    @property
+    def stops(self) -> tuple[Problem, ...]:
+        """The problems that forbid a run."""
+        return tuple(problem for problem in self.problems if problem.severity == "stop")
+
+    @property
+    def samples_per_epoch(self) -> int:
+        """Pictures × repeats, regularisation included."""
+        return sum(image.repeats for image in self.images)
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Σ over buckets of ceil(samples ÷ batch size)."""
+        return count_batches(((image.placement.bucket, image.repeats) for image in self.images), self.batch_size)
+
+    @property
+    def buckets(self) -> dict[Size, int]:
+        """Samples of an epoch in each bucket, in ascending order of size."""
+        counts: Counter[Size] = Counter()
+        for image in self.images:
+            counts[image.placement.bucket] += image.repeats
+        return dict(sorted(counts.items()))
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything as plain values for `json.dumps`, which escapes control characters."""
+        return {
+            "root": str(self.scan.root),
+            "ok": not self.stops,
+            "folders": [{**asdict(folder), "path": str(folder.path)} for folder in self.scan.folders],
+            "images": [_image_as_json(image) for image in self.images],
+            "buckets": [
+                {"width": width, "height": height, "samples": samples}
+                for (width, height), samples in self.buckets.items()
+            ],
+            "samples_per_epoch": self.samples_per_epoch,
+            "batch_size": self.batch_size,
+            "batches_per_epoch": self.batches_per_epoch,
+            "epochs": self.epochs,
+            "problems": [
+                {**asdict(problem), "path": None if problem.path is None else str(problem.path)}
+                for problem in self.problems
+            ],
+        }
+
+
+def check(
+    section: "Dataset",
+    batch_size: int = 1,
+    epochs: int = 1,
+    *,
+    count_tokens: Callable[[str], int] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Check the dataset that a profile's `dataset` section names; never raises for what is wrong with it.
+
+    Args:
+        section: The settings.
+        batch_size: For the figures of an epoch.
+        epochs: For the figures of a run.
+        count_tokens: Tokens of a caption without BOS and EOS; without it caption lengths are not checked.
+        progress: Called with (pictures done, pictures in all) from the calling thread.
+    """
+    try:
+        rules = rules_of(section)
+        found = scan(section)
+    except DatasetFault as fault:
+        nothing = Scan(Path(section.path), (), (), ())
+        return Report(nothing, (), (fault.problem("stop", None),), batch_size, epochs)
+    problems = list(found.problems)
+    readable = _examine_all(found.images, problems, progress)
+    images = _placed(readable, rules)
+    problems += _judge_captions(found.folders, [image.found for image in images], section.trigger)
+    if count_tokens is not None:
+        problems += _judge_lengths(images, count_tokens, section.max_token_length)
+    problems += _judge_pictures(images, bool(found.images))
+    unused = [image.found.path for image in images if image.repeats == 0]
+    if unused:
+        message = f"{len(unused)} regularisation pictures are more than needed and not used: {name_some(unused)}."
+        problems.append(Problem("note", "regularisation-unused", unused[0].parent, message, "Nothing need be done."))
+        images = [image for image in images if image.repeats]
+    usable = replace(found, images=tuple(image.found for image in images), problems=tuple(problems))
+    return Report(usable, tuple(images), most_serious_first(problems), batch_size, epochs)
+
+
+def _image_as_json(image: CheckedImage) -> dict[str, Any]:
+    return {
+        "path": str(image.found.path),
+        "width": image.found.width,
+        "height": image.found.height,
+        "caption": image.found.caption,
+        "repeats": image.repeats,
+        "regularisation": image.found.folder.regularisation,
+        "bucket": list(image.placement.bucket),
+    }
+
+
+def _examine_all(
+    images: tuple[FoundImage, ...], problems: list[Problem], progress: Callable[[int, int], None] | None
+) -> list[tuple[FoundImage, Examined]]:
+    """Decode all pictures, several at a time; Pillow's decoders leave the interpreter free meanwhile."""
+    readable: list[tuple[FoundImage, Examined]] = []
+    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="examine")
+    try:
+        for done, (image, result) in enumerate(zip(images, pool.map(_try_examine, images), strict=True), start=1):
+            if isinstance(result, DatasetFault):
+                problems.append(result.problem("warning", image.path))
+            else:
+                readable.append((replace(image, width=result.width, height=result.height), result))
+            if progress is not None:
+                progress(done, len(images))
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return readable
+
+
+def _try_examine(image: FoundImage) -> Examined | DatasetFault:
+    try:
+        return examine(image.path)
+    except DatasetFault as fault:
+        return fault
+
+
+def _placed(readable: Iterable[tuple[FoundImage, Examined]], rules: BucketRules) -> list[CheckedImage]:
+    images = [
+        CheckedImage(found, result.sha256, rules.place(found.width, found.height), found.folder.repeats)
+        for found, result in readable
+    ]
+    training = [image for image in images if not image.found.folder.regularisation]
+    others = [image for image in images if image.found.folder.regularisation]
+    balanced = regularisation_repeats(sum(image.repeats for image in training), [image.repeats for image in others])
+    return training + [replace(image, repeats=repeats) for image, repeats in zip(others, balanced, strict=True)]
+
+
+def _judge_captions(folders: tuple[Folder, ...], images: list[FoundImage], trigger: str) -> list[Problem]:
+    problems: list[Problem] = []
+    training = [image for image in images if not image.folder.regularisation]
+    if training and not any(image.caption for image in training):
+        message = "None of the pictures has a caption, and there is nothing to use instead."
+        fix = "Write captions (1.txt beside 1.png), or set dataset.trigger, or name the folder 5_emi_person."
+        return [Problem("stop", "no-captions", training[0].folder.path, message, fix)]
+    for folder in folders:
+        own = [image for image in images if image.folder == folder]
+        missing = [image.path for image in own if image.caption_path is None]
+        if not missing:
+            continue
+        where = printable(folder.path.name)
+        fallback = fallback_caption(folder, trigger)
+        instead = f"“{printable(fallback)}” is used for them" if fallback else "they are trained without one"
+        if len(missing) == len(own):
+            code, message = "no-captions", f"No picture in {where} has a caption; {instead}."
+        else:
+            count = f"{len(missing)} of {len(own)} pictures in {where}"
+            code, message = "missing-caption", f"{count} have no caption ({name_some(missing)}); {instead}."
+        # Regularisation pictures usually have none: their class is what they stand for.
+        severity: Severity = "note" if folder.regularisation and fallback else "warning"
+        fix = "Write what each shows into a text file of the same name, such as 1.txt for 1.png."
+        problems.append(Problem(severity, code, folder.path, message, fix))
+    return problems
+
+
+def _judge_lengths(images: list[CheckedImage], count: Callable[[str], int], longest: int) -> list[Problem]:
+    long = [image.found.caption_path or image.found.path for image in images if count(image.found.caption) > longest]
+    if not long:
+        return []
+    message = (
+        f"{len(long)} captions are longer than {longest} tokens; what lies beyond is not learnt: {name_some(long)}."
+    )
+    fix = "Shorten them, or set dataset.max_token_length to 150 or 225."
+    return [Problem("warning", "long-caption", long[0], message, fix)]
+
+
+def _judge_pictures(images: list[CheckedImage], any_found: bool) -> list[Problem]:
+    training = [image for image in images if not image.found.folder.regularisation]
+    if not training:
+        message = "None of the pictures can be read." if any_found else "There is no picture that can be read."
+        return [Problem("stop", "no-readable-image", None, message, "See the reasons given for each file.")]
+    problems = [_say_duplicates(paths) for paths in _same_bytes(images).values() if len(paths) > 1]
+    small = [
+        image.found.path
+        for image in images
+        if image.placement.resized[0] > image.found.width * _MUCH_ENLARGED
+        and image.placement.resized[1] > image.found.height * _MUCH_ENLARGED
+    ]
+    if small:
+        message = f"{len(small)} pictures are much smaller than they are trained at, and enlarged: {name_some(small)}."
+        fix = "Use larger originals, a lower dataset.resolution, or dataset.bucket_no_upscale."
+        problems.append(Problem("warning", "small-image", small[0], message, fix))
+    if len(training) < _FEW_PICTURES:
+        message = f"There are only {len(training)} pictures." if len(training) > 1 else "There is only 1 picture."
+        fix = "10 to 50 varied ones make a character."
+        problems.append(Problem("note", "few-images", None, message, fix))
+    return problems
+
+
+def _same_bytes(images: list[CheckedImage]) -> Mapping[str, list[Path]]:
+    groups: dict[str, list[Path]] = {}
+    for image in images:
+        groups.setdefault(image.sha256, []).append(image.found.path)
+    return groups
+
+
+def _say_duplicates(paths: list[Path]) -> Problem:
+    message = f"The same picture is there {len(paths)} times: {name_some(paths)}."
+    return Problem("note", "duplicate-image", paths[0], message, "Keep one; a folder's number repeats it evenly.")
