@@ -1,0 +1,1 @@
+"""Base models: what a name means and how its files come to this computer."""

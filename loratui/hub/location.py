@@ -1,0 +1,40 @@
+"""Where a base model lies, as a value, and the words that every refusal of one shares."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Kind = Literal["demo", "directory", "file", "hub", "hub_file"]
+Report = Callable[[int, int], None]
+
+PICKLED = (".ckpt", ".pt", ".pth", ".bin", ".pkl")
+FORMS = (
+    "A base is a Hugging Face id (owner/name), owner/repo/file.safetensors or its URL, a diffusers folder "
+    "(it holds model_index.json), a .safetensors file, or demo."
+)
+CONVERT = (
+    "Pickled files can run code when they are opened: get its .safetensors version, or convert it once with "
+    "AUTOMATIC1111 (Checkpoint Merger, one model, format safetensors) or huggingface.co/spaces/safetensors/convert."
+)
+
+
+@dataclass(frozen=True)
+class BaseLocation:
+    """Where a base lies.
+
+    Attributes:
+        kind: "demo" (packaged), "directory" or "file" (on this computer), "hub" or "hub_file" (on Hugging Face).
+        name: Short name for people: hub id, or the folder's or file's name.
+        path: The directory or file; None on the hub.
+        repo_id: "owner/name" on the hub, else "".
+        filename: The file inside the repository, for "hub_file".
+        revision: Branch, tag or commit on the hub.
+    """
+
+    kind: Kind
+    name: str
+    path: Path | None = None
+    repo_id: str = ""
+    filename: str = ""
+    revision: str = "main"
