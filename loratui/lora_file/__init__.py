@@ -1,0 +1,1 @@
+"""The LoRA file as kohya writes it: names, header, metadata, hashes and installation, all without torch."""
