@@ -1,0 +1,253 @@
+"""The frozen base: a Stable Diffusion of any packaging as one object with its noise schedule.
+
+Accepts what people have: a diffusers directory, a hub id, a single `.safetensors` checkpoint, a separate VAE. Reads no
+dataset and trains nothing.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from loratui.diffusion.schedule import NoiseSchedule, PredictionType
+from loratui.errors import BaseModelError, LoraFileError
+from loratui.hub.models import BaseLocation, fetch, locate
+from loratui.lora_file.header import Header, file_sha256, read_header
+from loratui.profile.schema import Model
+
+_SD1_CONFIGS = Path(__file__).parent / "configs" / "sd1"
+
+# Where CLIP ViT-L/14's tokenizer can be had, which every SD 1.x shares; the first is fetched if none is there.
+TOKENIZER_REPOSITORIES = (
+    ("openai/clip-vit-large-patch14", ""),
+    ("stable-diffusion-v1-5/stable-diffusion-v1-5", "tokenizer"),
+)
+_CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
+# What a file is by the first prefix that occurs in it; None is what we want. VAE keys are inside every checkpoint.
+_PREFIX_KINDS: tuple[tuple[str, str | None], ...] = (
+    ("conditioner.embedders.1.", "an SDXL checkpoint"),
+    ("model.diffusion_model.joint_blocks.", "a Stable Diffusion 3 checkpoint"),
+    ("model.diffusion_model.double_blocks.", "a Flux checkpoint"),
+    ("double_blocks.", "a Flux model"),
+    ("model.diffusion_model.input_blocks.", None),
+    ("lora_", "a LoRA, not a base: it belongs in comparison.other_loras"),
+    ("first_stage_model.", "only a VAE: name it in model.vae"),
+    ("encoder.conv_in.", "only a VAE: name it in model.vae"),
+)
+
+
+@dataclass
+class BaseModel:
+    """A base model on one device, frozen.
+
+    Attributes:
+        name: What a person calls it: hub id, file stem, directory name or "demo".
+        source: Path of the files it was read from.
+        family: "sd1" or "sd2".
+        schedule: The noise schedule it was trained with.
+        scheduler_config: diffusers' configuration of its scheduler.
+        sha256: Hash of a single-file checkpoint, as A1111 shows it; None for a directory.
+        clip_skip: kohya's count, as the profile asks.
+    """
+
+    name: str
+    source: Path
+    family: Literal["sd1", "sd2"]
+    tokenizer: Any
+    text_encoder: Any
+    vae: Any
+    unet: Any
+    schedule: NoiseSchedule
+    scheduler_config: dict[str, Any]
+    device: torch.device
+    dtype: torch.dtype
+    clip_skip: int = 1
+    sha256: str | None = None
+
+    @property
+    def prediction_type(self) -> PredictionType:
+        """What the UNet predicts: "epsilon" or "v_prediction"."""
+        return self.schedule.prediction_type
+
+    @property
+    def vae_scale_factor(self) -> int:
+        """Pixels per latent in each direction (8 for Stable Diffusion)."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    @property
+    def native_size(self) -> int:
+        """The edge in pixels that the UNet was trained at (512 for SD 1.5)."""
+        return int(self.unet.config.sample_size) * self.vae_scale_factor
+
+
+def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> BaseModel:
+    """Load the base that a profile names and freeze it.
+
+    Args:
+        settings: The profile's `model` section.
+        device: Where the weights go.
+        dtype: Precision of UNet and text encoder. The VAE stays in fp32: fp16 overflows in SD 1.x's own.
+
+    Raises:
+        BaseModelError: It is missing, damaged, or a kind that cannot be used here.
+    """
+    transformers_logging.disable_progress_bar()
+    location = locate(settings.base)
+    source = fetch(location)
+    try:
+        parts = _load_directory(source) if source.is_dir() else _load_single_file(source, settings.config)
+        if settings.vae:
+            parts["vae"] = _load_vae(settings.vae, source if source.is_dir() else _configs(settings.config))
+    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+        raise BaseModelError(
+            f"The base {settings.base} cannot be loaded: {_first_line(error)}",
+            "Check that the download is complete and that it is a Stable Diffusion 1.x or 2.x model.",
+        ) from error
+    family = _family(parts["unet"], settings.base)
+    config = dict(parts["scheduler_config"])
+    if settings.prediction != "auto":
+        config["prediction_type"] = settings.prediction
+    base = BaseModel(
+        name=_name(location, source),
+        source=source,
+        family=family,
+        tokenizer=parts["tokenizer"],
+        text_encoder=parts["text_encoder"].to(device=device, dtype=dtype),
+        vae=parts["vae"].to(device=device, dtype=torch.float32),
+        unet=parts["unet"].to(device=device, dtype=dtype),
+        schedule=NoiseSchedule.from_config(config),
+        scheduler_config=config,
+        device=device,
+        dtype=dtype,
+        clip_skip=settings.clip_skip,
+        sha256=file_sha256(source) if source.is_file() else None,
+    )
+    for module in (base.text_encoder, base.vae, base.unet):
+        module.requires_grad_(False).eval()
+    layers = int(base.text_encoder.config.num_hidden_layers)
+    if settings.clip_skip > layers:
+        raise BaseModelError(
+            f"model.clip_skip is {settings.clip_skip}, but the text encoder of {base.name} has {layers} layers.",
+            "Use 1 (the last layer), or 2 for bases that were trained so.",
+        )
+    return base
+
+
+def _load_directory(directory: Path) -> dict[str, Any]:
+    if not (directory / "model_index.json").is_file():
+        raise BaseModelError(
+            f"{directory} is not a diffusers model: model_index.json is missing.",
+            "Name the directory that holds model_index.json, or a single .safetensors file.",
+        )
+    variant = _variant(directory / "unet")
+    return {
+        "tokenizer": CLIPTokenizer.from_pretrained(directory, subfolder="tokenizer"),
+        "text_encoder": CLIPTextModel.from_pretrained(directory, subfolder="text_encoder", variant=variant),
+        "vae": AutoencoderKL.from_pretrained(directory, subfolder="vae", variant=variant),
+        "unet": UNet2DConditionModel.from_pretrained(directory, subfolder="unet", variant=variant),
+        "scheduler_config": _scheduler_config(directory),
+    }
+
+
+def _load_single_file(path: Path, config: str) -> dict[str, Any]:
+    """Read a checkpoint in the original layout; its shape is SD 1.x's unless `config` describes another."""
+    _refuse_other_kinds(path)
+    directory = _configs(config)
+    pipeline = StableDiffusionPipeline.from_single_file(
+        str(path),
+        config=str(directory),
+        tokenizer=_single_file_tokenizer(directory),
+        safety_checker=None,
+        feature_extractor=None,
+        local_files_only=True,
+    )
+    return {
+        "tokenizer": pipeline.tokenizer,
+        "text_encoder": pipeline.text_encoder,
+        "vae": pipeline.vae,
+        "unet": pipeline.unet,
+        "scheduler_config": _scheduler_config(directory),
+    }
+
+
+def _configs(directory: str) -> Path:
+    return Path(directory).expanduser() if directory else _SD1_CONFIGS
+
+
+def _load_vae(name: str, configs: Path) -> Any:
+    """Read a separate VAE; a single file has the shape of the base's own."""
+    source = fetch(locate(name))
+    if source.is_file():
+        return AutoencoderKL.from_single_file(str(source), config=str(configs), subfolder="vae")
+    subfolder = "vae" if (source / "vae" / "config.json").is_file() else None
+    return AutoencoderKL.from_pretrained(source, subfolder=subfolder)
+
+
+def _single_file_tokenizer(directory: Path) -> Any:
+    """Return CLIP's tokenizer: a checkpoint holds none, so it comes from `directory`, the hub's cache, or the hub."""
+    if (directory / "tokenizer").is_dir():
+        return CLIPTokenizer.from_pretrained(directory, subfolder="tokenizer")
+    for repository, subfolder in TOKENIZER_REPOSITORIES:
+        try:
+            return CLIPTokenizer.from_pretrained(repository, subfolder=subfolder, local_files_only=True)
+        except (OSError, ValueError):
+            continue
+    try:
+        repository, subfolder = TOKENIZER_REPOSITORIES[0]
+        return CLIPTokenizer.from_pretrained(repository, subfolder=subfolder)
+    except (OSError, ValueError) as error:
+        raise BaseModelError(
+            "A single-file checkpoint holds no tokenizer, and CLIP's is neither in the hub's cache nor reachable.",
+            f"Go online once (it takes 2 MB from {repository}), or set model.config to a diffusers directory with one.",
+        ) from error
+
+
+def _refuse_other_kinds(path: Path) -> None:
+    try:
+        header = read_header(path)
+    except LoraFileError as error:
+        raise BaseModelError(error.what, error.todo) from error
+    kind = _other_kind(header)
+    if kind:
+        raise BaseModelError(f"{path.name} is {kind}.", "Name a Stable Diffusion 1.x checkpoint in model.base.")
+
+
+def _other_kind(header: Header) -> str | None:
+    attention = header.tensors.get(_CROSS_ATTENTION_KEY)
+    if attention is not None and attention.shape[-1] == 1024:
+        return "a Stable Diffusion 2.x checkpoint: as a single file only SD 1.x is understood, its directory works"
+    for prefix, kind in _PREFIX_KINDS:
+        if any(name.startswith(prefix) for name in header.tensors):
+            return kind
+    return "no Stable Diffusion checkpoint: it holds no UNet in the original layout"
+
+
+def _family(unet: Any, name: str) -> Literal["sd1", "sd2"]:
+    if unet.config.get("addition_embed_type"):
+        raise BaseModelError(
+            f"{name} is an SDXL model.", "Stable Diffusion 1.x and 2.x can be trained; name one of those in model.base."
+        )
+    return "sd2" if unet.config.cross_attention_dim == 1024 else "sd1"
+
+
+def _scheduler_config(directory: Path) -> dict[str, Any]:
+    return dict(json.loads((directory / "scheduler" / "scheduler_config.json").read_text(encoding="utf-8")))
+
+
+def _variant(directory: Path) -> str | None:
+    """Return "fp16" when only the half-precision files are there."""
+    full = any(directory.glob("*.safetensors")) and not all(".fp16." in f.name for f in directory.glob("*.safetensors"))
+    return None if full else ("fp16" if any(directory.glob("*.fp16.safetensors")) else None)
+
+
+def _name(location: BaseLocation, source: Path) -> str:
+    return source.stem if source.is_file() else location.name
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -1,0 +1,253 @@
+"""The trained LoRA: fp32 masters in a flat buffer per learning-rate group, and the shadows the model computes with.
+
+A shadow is a master cast to the base's precision, an `up` also multiplied by alpha ÷ rank. The forward and backward
+pass see shadows only; `collect_gradients` brings their gradients to the masters, `refresh_shadows` brings an update
+back. In fp32 the shadows differ from the masters by the scale alone.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from loratui.diffusion import draws
+from loratui.diffusion.lora_layers import Adapter, remove, unwrapped_modules, wrap
+from loratui.lora_file.naming import Component, Module, lora_targets
+from loratui.profile.schema import Network
+
+
+@dataclass(frozen=True)
+class TrainedLayer:
+    """A layer that gets a LoRA.
+
+    Attributes:
+        key: kohya's name of it, the prefix of its three tensors in the file.
+        component: "unet" or "text_encoder".
+        path: Module path below the component's model.
+        rank: Rank of the factors.
+        alpha: The file's alpha; the scale is alpha ÷ rank.
+    """
+
+    key: str
+    component: Component
+    path: str
+    rank: int
+    alpha: float
+
+    @property
+    def scale(self) -> float:
+        """What B·A is multiplied by: alpha ÷ rank."""
+        return self.alpha / self.rank
+
+
+def trained_layers(components: Mapping[Component, nn.Module], network: Network) -> tuple[TrainedLayer, ...]:
+    """Return the layers of `components` that kohya would train with these settings.
+
+    Args:
+        components: The models to train: "unet", and "text_encoder" when it learns too.
+        network: The profile's section: ranks and alphas.
+    """
+    chosen = []
+    for component, root in components.items():
+        modules = [
+            Module(path, type(module).__name__, getattr(module, "kernel_size", None))
+            for path, module in unwrapped_modules(root)
+        ]
+        for target in lora_targets(component, modules, conv=network.conv_rank > 0):
+            rank, alpha = (
+                (network.conv_rank, network.conv_alpha) if target.uses_conv_rank else (network.rank, network.alpha)
+            )
+            chosen.append(TrainedLayer(target.key, component, target.path, rank, alpha))
+    return tuple(chosen)
+
+
+@dataclass(frozen=True)
+class _Segment:
+    """A stretch of a flat buffer whose shadows share one scale."""
+
+    start: int
+    stop: int
+    scale: float
+
+
+class FactorGroup:
+    """All factors that learn at one rate, as flat buffers: masters and shadows, and the gradients of both."""
+
+    def __init__(self, name: str, sizes: list[tuple[int, float]], device: torch.device, dtype: torch.dtype) -> None:
+        """Lay out factors of `sizes` (number of elements, scale of the shadow) one behind the other."""
+        self.name = name
+        self.segments: list[_Segment] = []
+        total = 0
+        for count, scale in sizes:
+            if self.segments and self.segments[-1].scale == scale:
+                self.segments[-1] = _Segment(self.segments[-1].start, total + count, scale)
+            else:
+                self.segments.append(_Segment(total, total + count, scale))
+            total += count
+        self.master = nn.Parameter(torch.zeros(total, device=device))
+        self.master.grad = torch.zeros_like(self.master)
+        self.shadow = torch.zeros(total, device=device, dtype=dtype)
+        self.shadow_gradient = torch.zeros_like(self.shadow)
+
+    @property
+    def gradient(self) -> torch.Tensor:
+        """The masters' flat fp32 gradient."""
+        assert self.master.grad is not None
+        return self.master.grad
+
+    @torch.no_grad()
+    def refresh_shadows(self) -> None:
+        """Cast the masters to the shadows, scale folded in."""
+        for segment in self.segments:
+            part = slice(segment.start, segment.stop)
+            self.shadow[part].copy_(self.master[part] * segment.scale)
+
+    @torch.no_grad()
+    def collect_gradients(self) -> None:
+        """Add the shadows' gradients to the masters' (d/d master = scale · d/d shadow) and clear them."""
+        for segment in self.segments:
+            part = slice(segment.start, segment.stop)
+            self.gradient[part].add_(self.shadow_gradient[part], alpha=segment.scale)
+        self.shadow_gradient.zero_()
+
+
+class LoraNetwork:
+    """The factors of all targets, attached to a base."""
+
+    def __init__(
+        self,
+        components: Mapping[Component, nn.Module],
+        targets: Iterable[TrainedLayer],
+        *,
+        seed: int,
+        device: torch.device,
+        dtype: torch.dtype,
+    ) -> None:
+        """Attach fresh factors: `down` uniform in ±1/√fan_in (kaiming, a = √5), `up` zero.
+
+        Args:
+            components: Frozen models by component: "unet", "text_encoder".
+            targets: Layers to train; their order decides nothing but the layout in memory.
+            seed: Decides the first `down` factors.
+            device: Where the base is.
+            dtype: Precision of the base, and so of the shadows.
+        """
+        self.targets = tuple(targets)
+        self._components = components
+        self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._adapters: dict[str, Adapter] = {}
+        self.groups: list[FactorGroup] = []
+        for component in components:
+            members = [target for target in self.targets if target.component == component]
+            if members:
+                self.groups.append(self._attach(component, members, device, dtype))
+        self._initialise(seed)
+        self.refresh_shadows()
+
+    def _attach(
+        self, component: Component, members: list[TrainedLayer], device: torch.device, dtype: torch.dtype
+    ) -> FactorGroup:
+        root = self._components[component]
+        shapes = {target.key: _factor_shapes(root.get_submodule(target.path), target.rank) for target in members}
+        # All downs first, then the ups by scale: few segments, so few kernels an update.
+        ups = sorted(members, key=lambda target: target.scale)
+        order = [(target, 0, 1.0) for target in members] + [(target, 1, target.scale) for target in ups]
+        sizes = [(math.prod(shapes[target.key][which]), scale) for target, which, scale in order]
+        group = FactorGroup(component, sizes, device, dtype)
+        masters: dict[tuple[str, int], torch.Tensor] = {}
+        shadows: dict[tuple[str, int], torch.Tensor] = {}
+        start = 0
+        for (target, which, _), (count, _) in zip(order, sizes, strict=True):
+            part, shape = slice(start, start + count), shapes[target.key][which]
+            masters[target.key, which] = group.master.detach()[part].view(shape)
+            shadow = group.shadow[part].view(shape).detach().requires_grad_()
+            shadow.grad = group.shadow_gradient[part].view(shape)
+            shadows[target.key, which] = shadow
+            start += count
+        for target in members:
+            self._views[target.key] = (masters[target.key, 0], masters[target.key, 1])
+            adapter = Adapter(shadows[target.key, 0], shadows[target.key, 1])
+            wrap(root, target.path).adapters.append(adapter)
+            self._adapters[target.key] = adapter
+        return group
+
+    @torch.no_grad()
+    def _initialise(self, seed: int) -> None:
+        for index, target in enumerate(sorted(self.targets, key=lambda target: target.key)):
+            down, _ = self._views[target.key]
+            bound = 1 / math.sqrt(math.prod(down.shape[1:]))
+            fresh = torch.rand(down.shape, generator=draws.generator(seed, "down", index))
+            down.copy_(fresh.mul_(2 * bound).sub_(bound))
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of trained values."""
+        return sum(group.master.numel() for group in self.groups)
+
+    def adapter(self, key: str) -> Adapter:
+        """Return the adapter that computes for a target."""
+        return self._adapters[key]
+
+    def factors(self, key: str) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the fp32 masters (down, up) of a target, as views: what is written there is trained on."""
+        return self._views[key]
+
+    def refresh_shadows(self) -> None:
+        """Bring the masters to the model; call after every change of the masters."""
+        for group in self.groups:
+            group.refresh_shadows()
+
+    def collect_gradients(self) -> None:
+        """Add what a backward pass left on the shadows to the masters' gradients."""
+        for group in self.groups:
+            group.collect_gradients()
+
+    def clear_gradients(self) -> None:
+        """Set all gradients to zero; the buffers stay, since autograd writes into them."""
+        for group in self.groups:
+            group.gradient.zero_()
+            group.shadow_gradient.zero_()
+
+    def set_strength(self, strength: torch.Tensor | None) -> None:
+        """Set the strength of every layer: None for 1 (training), or a tensor [] or [B]."""
+        for adapter in self._adapters.values():
+            adapter.strength = strength
+
+    @contextmanager
+    def computing_with_masters(self) -> Iterator[None]:
+        """Let the layers compute with the fp32 masters instead of their shadows, for comparisons without rounding."""
+        shadows = {key: (adapter.down, adapter.up) for key, adapter in self._adapters.items()}
+        try:
+            for target in self.targets:
+                adapter, (down, up) = self._adapters[target.key], self._views[target.key]
+                adapter.down, adapter.up = down, up * target.scale
+            yield
+        finally:
+            for key, adapter in self._adapters.items():
+                adapter.down, adapter.up = shadows[key]
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return kohya's tensors in fp32 on the CPU: `lora_down.weight`, `lora_up.weight`, `alpha` per target."""
+        tensors = {}
+        for target in self.targets:
+            down, up = self._views[target.key]
+            tensors[f"{target.key}.lora_down.weight"] = down.detach().cpu().clone()
+            tensors[f"{target.key}.lora_up.weight"] = up.detach().cpu().clone()
+            tensors[f"{target.key}.alpha"] = torch.tensor(float(target.alpha))
+        return tensors
+
+    def detach(self) -> None:
+        """Take the factors out of the base, which is then bare again."""
+        for target in self.targets:
+            remove(self._components[target.component], target.path, self._adapters[target.key])
+
+
+def _factor_shapes(layer: nn.Module, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    layer = getattr(layer, "base", layer)
+    if isinstance(layer, nn.Conv2d):
+        return (rank, layer.in_channels, *layer.kernel_size), (layer.out_channels, rank, 1, 1)
+    assert isinstance(layer, nn.Linear)
+    return (rank, layer.in_features), (layer.out_features, rank)

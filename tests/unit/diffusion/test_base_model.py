@@ -1,0 +1,100 @@
+"""Bases as people have them: a directory, a single file, with a separate VAE; and what is no base."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.errors import BaseModelError
+from loratui.profile.schema import Model
+from tests.original_layout import original_vae, write_single_file
+from tests.tiny_base import write_tiny_base
+
+CPU = torch.device("cpu")
+
+
+def load(**settings: object) -> BaseModel:
+    return load_base(Model(**settings), device=CPU, dtype=torch.float32)
+
+
+def same_weights(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    left, right = first.state_dict(), second.state_dict()
+    return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
+
+
+def test_a_directory_gives_a_frozen_base(base: BaseModel) -> None:
+    assert (base.family, base.prediction_type, base.vae_scale_factor, base.native_size) == ("sd1", "epsilon", 2, 32)
+    for module in (base.unet, base.text_encoder, base.vae):
+        assert not module.training
+        assert not any(parameter.requires_grad for parameter in module.parameters())
+
+
+def test_a_single_file_is_the_same_base(base: BaseModel, tiny_base_directory: Path, tmp_path: Path) -> None:
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
+    loaded = load(base=str(file), config=str(tiny_base_directory))
+    assert same_weights(loaded.unet, base.unet)
+    assert same_weights(loaded.vae, base.vae)
+    assert same_weights(loaded.text_encoder, base.text_encoder)
+    assert loaded.tokenizer("Emi, girl").input_ids == base.tokenizer("Emi, girl").input_ids
+    assert loaded.name == "tiny"
+    assert len(loaded.sha256 or "") == 64
+
+
+@pytest.mark.parametrize("form", ["directory", "pipeline", "file"])
+def test_a_separate_vae_replaces_the_bases_own(
+    base: BaseModel, tiny_base_directory: Path, tmp_path: Path, form: str
+) -> None:
+    other = write_tiny_base(tmp_path / "other", seed=1)
+    vae = load(base=str(other)).vae
+    path = {"directory": other / "vae", "pipeline": other, "file": tmp_path / "vae.safetensors"}[form]
+    if form == "file":
+        save_file({name: tensor.contiguous() for name, tensor in original_vae(vae).items()}, path)
+    loaded = load(base=str(tiny_base_directory), vae=str(path), config=str(tiny_base_directory))
+    assert same_weights(loaded.vae, vae)
+    assert not same_weights(loaded.vae, base.vae)
+    assert same_weights(loaded.unet, base.unet)
+
+
+def test_the_profile_decides_what_a_single_file_predicts(tiny_base_directory: Path) -> None:
+    assert load(base=str(tiny_base_directory), prediction="v_prediction").prediction_type == "v_prediction"
+
+
+def test_clip_skip_beyond_the_layers_is_refused(tiny_base_directory: Path) -> None:
+    with pytest.raises(BaseModelError, match="has 3 layers"):
+        load(base=str(tiny_base_directory), clip_skip=4)
+
+
+@pytest.mark.parametrize(
+    ("tensor", "shape", "what"),
+    [
+        ("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", (4, 8), "is a LoRA, not a base"),
+        ("encoder.conv_in.weight", (8, 3, 3, 3), "only a VAE"),
+        ("conditioner.embedders.1.model.ln_final.weight", (8,), "SDXL"),
+        ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", (8, 8), "Flux"),
+        ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", (8, 1024), "2.x"),
+        ("something.weight", (8,), "no Stable Diffusion checkpoint"),
+    ],
+)
+def test_other_kinds_of_files_are_named_for_what_they_are(
+    tmp_path: Path, tensor: str, shape: tuple[int, ...], what: str
+) -> None:
+    file = tmp_path / "model.safetensors"
+    save_file({tensor: torch.zeros(shape)}, file)
+    with pytest.raises(BaseModelError, match=what):
+        load(base=str(file))
+
+
+def test_a_cut_off_checkpoint_says_so(tiny_base_directory: Path, tmp_path: Path) -> None:
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
+    file.write_bytes(file.read_bytes()[:-1000])
+    with pytest.raises(BaseModelError, match="cut off"):
+        load(base=str(file), config=str(tiny_base_directory))
+
+
+def test_a_directory_with_a_missing_part_says_so(tmp_path: Path) -> None:
+    directory = write_tiny_base(tmp_path / "broken")
+    (directory / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    with pytest.raises(BaseModelError, match="cannot be loaded"):
+        load(base=str(directory))

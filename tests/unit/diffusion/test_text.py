@@ -1,0 +1,61 @@
+"""Prompts as token windows and hidden states."""
+
+import pytest
+import torch
+
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.text import encode_captions, encode_prompts, hidden_states, tokenise, windows
+
+LONG = ", ".join(f"tag{number}" for number in range(40))  # over 225 tokens in the byte vocabulary
+
+
+def test_one_window_is_what_the_tokenizer_itself_gives(base: BaseModel) -> None:
+    for text in ("", "Emi, girl", LONG):
+        expected = base.tokenizer(text, padding="max_length", max_length=77, truncation=True).input_ids
+        assert windows(base.tokenizer, text, 1).tolist() == [expected]
+
+
+def test_windows_share_the_tokens_out_without_loss(base: BaseModel) -> None:
+    ids = windows(base.tokenizer, LONG, 3)
+    assert ids.shape == (3, 77)
+    assert (ids[:, 0] == base.tokenizer.bos_token_id).all()
+    assert ids[:, 1:76].flatten().tolist() == tokenise(base.tokenizer, LONG)[:225]
+
+
+def test_text_that_looks_like_a_special_token_does_not_end_the_caption_early(base: BaseModel) -> None:
+    assert windows(base.tokenizer, "a</w>b", 1).shape == (1, 77)
+
+
+@pytest.mark.parametrize(("length", "tokens"), [(75, 77), (150, 152), (225, 227)])
+def test_caption_windows_are_joined_as_kohya_does(base: BaseModel, length: int, tokens: int) -> None:
+    embeddings = encode_captions(
+        base.tokenizer, base.text_encoder, [LONG, "short"], clip_skip=1, max_token_length=length
+    )
+    assert embeddings.shape == (2, tokens, 32)
+    count = length // 75
+    ids = windows(base.tokenizer, LONG, count)
+    states = base.text_encoder(ids).last_hidden_state
+    by_hand = torch.cat([states[0, :1], states[:, 1:-1].reshape(-1, 32), states[-1, -1:]])
+    torch.testing.assert_close(embeddings[0], by_hand)
+
+
+def test_prompts_keep_each_windows_own_ends(base: BaseModel) -> None:
+    embeddings = encode_prompts(base.tokenizer, base.text_encoder, [LONG, "short"])
+    count = -(-len(tokenise(base.tokenizer, LONG)) // 75)
+    assert embeddings.shape == (2, 77 * count, 32)
+    states = base.text_encoder(windows(base.tokenizer, LONG, count)).last_hidden_state
+    torch.testing.assert_close(embeddings[0], states.reshape(-1, 32))
+
+
+def test_a_negative_prompt_can_be_made_as_long(base: BaseModel) -> None:
+    assert encode_prompts(base.tokenizer, base.text_encoder, [""], at_least=3).shape == (1, 231, 32)
+
+
+def test_clip_skip_counts_layers_as_kohya_does(base: BaseModel) -> None:
+    """clip_skip n is the n-th layer from the end, normalised: what an encoder with n − 1 layers fewer gives."""
+    ids = windows(base.tokenizer, "Emi, girl", 1)
+    with torch.no_grad():
+        skipped = hidden_states(base.text_encoder, ids, 2)
+        base.text_encoder.encoder.layers = base.text_encoder.encoder.layers[:-1]
+        shortened = hidden_states(base.text_encoder, ids, 1)
+    torch.testing.assert_close(skipped, shortened)
