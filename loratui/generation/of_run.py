@@ -1,0 +1,85 @@
+"""The comparison that belongs to a run: which files, bases and prompts it shows, and where the grid goes."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from loratui.dataset.manifest import Manifest
+from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.errors import GenerationError
+from loratui.generation.comparison_files import Cell, ComparisonResult
+from loratui.generation.publish import publish
+from loratui.generation.strength_grid import LoraEpoch, draw_comparison
+from loratui.profile.schema import Profile
+from loratui.runs.directory import RunDirectory
+
+_PROMPTS_FROM_CAPTIONS = 3
+
+
+def compare_run(
+    run: RunDirectory,
+    profile: Profile,
+    manifest: Manifest,
+    load_own_base: Callable[[], BaseModel],
+    epoch_files: dict[int, Path],
+    lora: Path,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    on_cell: Callable[[Cell], None],
+    on_progress: Callable[[int, int], None],
+) -> tuple[Path, ComparisonResult]:
+    """Draw the run's comparison and put its grid beside the LoRA.
+
+    Args:
+        load_own_base: Gives the base that was trained on, bare.
+        epoch_files: Saved files of earlier epochs, for `comparison.epochs`.
+        lora: The finished file.
+        device, dtype: For the further bases.
+
+    Returns:
+        The grid beside the LoRA, and what was drawn inside the run directory.
+
+    Raises:
+        GenerationError: An epoch is asked for that was not saved, or the drawing cannot be made.
+    """
+    settings = profile.comparison
+    missing = [epoch for epoch in settings.epochs if epoch not in epoch_files]
+    if missing:
+        there = ", ".join(map(str, sorted(epoch_files))) or "none"
+        raise GenerationError(
+            f"comparison.epochs asks for epoch {missing[0]}, which was not saved (saved: {there}, and the last).",
+            "Choose among the saved ones, or train with a smaller training.save_every.",
+        )
+    files = [LoraEpoch(epoch_files[epoch], f"epoch {epoch}") for epoch in settings.epochs]
+    others = [
+        lambda name=name: load_base(
+            profile.model.model_copy(update={"base": name, "vae": "", "prediction": "auto"}), device=device, dtype=dtype
+        )
+        for name in settings.other_bases
+    ]
+    result = draw_comparison(
+        [load_own_base, *others],
+        settings,
+        [*files, LoraEpoch(lora)],
+        run.comparison,
+        size=(profile.dataset.resolution, profile.dataset.resolution),
+        prompts=prompts_from_captions(manifest),
+        on_cell=on_cell,
+        on_progress=on_progress,
+    )
+    grid = Path(profile.output.directory) / f"{lora.stem}-grid.png"
+    with open(result.grid, "rb") as source:
+        publish(grid, lambda target: shutil.copyfileobj(source, target))
+    return grid, result
+
+
+def prompts_from_captions(manifest: Manifest) -> list[str]:
+    """Return a few captions of the training pictures, evenly chosen, without repetition."""
+    own = (image.caption for image in manifest.images if image.caption and not image.regularisation)
+    # "<" would be read as the beginning of a tag such as <lora:…>.
+    captions = [caption for caption in dict.fromkeys(own) if "<" not in caption]
+    stride = max(1, len(captions) // _PROMPTS_FROM_CAPTIONS)
+    return captions[::stride][:_PROMPTS_FROM_CAPTIONS]
