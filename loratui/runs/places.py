@@ -1,0 +1,95 @@
+"""Where a run writes: directories that can be created and written, and room on the disks.
+
+Nothing here creates or changes anything; a refusal therefore leaves no trace.
+"""
+
+import os
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loratui.errors import RunError
+from loratui.profile.fields import split_lora
+from loratui.profile.schema import Profile
+from loratui.safe_text import printable
+
+
+@dataclass(frozen=True)
+class DiskNeed:
+    """About how many bytes a run will write into a directory, which need not exist yet."""
+
+    directory: Path
+    bytes: int
+
+
+def check_loras_exist(profile: Profile) -> None:
+    """Refuse a comparison with LoRA files that are not there.
+
+    Raises:
+        RunError: one of `comparison.other_loras` is not a file.
+    """
+    for path, _ in map(split_lora, profile.comparison.other_loras):
+        if not Path(path).expanduser().is_file():
+            raise RunError(
+                f"The LoRA file {printable(path)} of comparison.other_loras does not exist.",
+                "Correct its path, or take it out of comparison.other_loras.",
+            )
+
+
+def check_writable(directory: Path, setting: str) -> None:
+    """Refuse a directory that could not be created or written.
+
+    Args:
+        directory: It need not exist yet.
+        setting: What a person would change to choose another one, such as `output.directory`.
+
+    Raises:
+        RunError: says what is in the way.
+    """
+    existing = nearest_existing(directory)
+    todo = f"Set {setting} to a directory that you can write."
+    if not existing.is_dir():
+        raise RunError(f"{printable(directory)} cannot be a directory: {printable(existing)} is not one.", todo)
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise RunError(f"Nothing can be written into {printable(existing)}.", todo)
+
+
+def check_room(needs: Iterable[DiskNeed]) -> None:
+    """Refuse when a disk has less room than all that would be written to it.
+
+    Raises:
+        RunError: names the directory, what is needed and what is free.
+    """
+    by_disk: dict[int, list[DiskNeed]] = {}
+    for need in needs:
+        by_disk.setdefault(nearest_existing(need.directory).stat().st_dev, []).append(need)
+    for sharing in by_disk.values():
+        needed, directory = sum(need.bytes for need in sharing), sharing[0].directory
+        free = shutil.disk_usage(nearest_existing(directory)).free
+        if needed > free:
+            raise RunError(
+                f"There is no room on the disk of {printable(directory)}: "
+                f"about {size_text(needed)} are needed and {size_text(free)} are free.",
+                "Make room, save less often (training.save_every, training.keep_last), or choose another disk "
+                "(output.directory, LORATUI_HOME).",
+            )
+
+
+def nearest_existing(path: Path) -> Path:
+    """`path` itself, or the nearest directory above it that exists."""
+    path = path.expanduser().absolute()
+    for place in (path, *path.parents):
+        if os.path.lexists(place):
+            return place
+    return path
+
+
+def size_text(number: int) -> str:
+    """Bytes in a person's units: `9.5 MB`."""
+    size = float(number)
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

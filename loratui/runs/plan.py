@@ -1,0 +1,201 @@
+"""What a run would do, before it does it: pictures, steps, files and room, from the frozen list of pictures.
+
+The steps come from the same schedule over the same manifest that the worker trains by, so the plan cannot differ from
+the run. Nothing is written here.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from loratui.dataset.checks import Report
+from loratui.dataset.manifest import Manifest, freeze
+from loratui.dataset.schedule import steps_per_epoch, total_steps
+from loratui.errors import RunError
+from loratui.hub.models import BaseLocation, fetch, locate
+from loratui.lora_file.install import lora_folder
+from loratui.lora_file.naming import epoch_filename, last_filename
+from loratui.paths import runs_directory
+from loratui.profile.schema import Profile
+from loratui.runs.places import DiskNeed, check_loras_exist, check_room, check_writable
+
+# LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
+_UNET_PER_RANK = 428_000
+_UNET_PER_RANK_WITH_CONV = 528_000
+_UNET_PER_CONV_RANK = 544_000
+_TEXT_ENCODER_PER_RANK = 166_000
+_DEMO_SHARE = 0.1
+_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+_PROMPTS_FROM_CAPTIONS = 3
+
+
+@dataclass(frozen=True)
+class PlannedFolder:
+    """Pictures that share a folder and therefore their repeats."""
+
+    path: str
+    images: int
+    repeats: int
+    regularisation: bool
+
+
+@dataclass(frozen=True)
+class PlannedBucket:
+    """A training size with the pictures in it, and how many samples an epoch takes from them."""
+
+    width: int
+    height: int
+    images: int
+    samples: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run would do; `manifest` is what it would train on, so that nothing is read twice."""
+
+    name: str
+    base: BaseLocation
+    manifest: Manifest
+    images: int
+    regularisation_images: int
+    folders: tuple[PlannedFolder, ...]
+    buckets: tuple[PlannedBucket, ...]
+    batch_size: int
+    epochs: int
+    batches_per_epoch: int
+    steps_per_epoch: int
+    steps: int
+    files: tuple[Path, ...]
+    disk: tuple[DiskNeed, ...]
+
+
+def make_plan(profile: Profile, report: Report) -> Plan:
+    """Work out what `profile` would do with the pictures of `report`, and refuse what could not go well.
+
+    Args:
+        profile: With `output.name` set.
+        report: The check of `profile.dataset`, without a problem that stops.
+
+    Raises:
+        LoratuiError: the base is not there, an output cannot be written, or a disk is too small.
+    """
+    base = _present(profile.model.base)
+    for other in filter(None, (profile.model.vae, *profile.comparison.other_bases)):
+        _present(other)
+    check_loras_exist(profile)
+    output = Path(profile.output.directory)
+    check_writable(output, "output.directory")
+    check_writable(runs_directory(), "LORATUI_HOME")
+    for directory in profile.output.install_to:
+        lora_folder(directory)
+
+    manifest = freeze(report, profile)
+    training, processes = profile.training, profile.accelerate.processes
+    per_epoch = steps_per_epoch(manifest, training.batch_size, processes, training.gradient_accumulation)
+    steps = total_steps(manifest, profile)
+    epochs = -(-steps // per_epoch) if per_epoch else 0
+    saved = _saved_epochs(profile, epochs)
+    _check_compared_epochs(profile, saved)
+    files = _files(profile, output, saved)
+    disk = (
+        DiskNeed(output, _output_bytes(profile, base, len(files))),
+        DiskNeed(runs_directory(), _run_bytes(profile, manifest)),
+    )
+    check_room(disk)
+    trained = [image for image in manifest.images if not image.regularisation]
+    return Plan(
+        name=profile.output.name,
+        base=base,
+        manifest=manifest,
+        images=len(trained),
+        regularisation_images=len(manifest.images) - len(trained),
+        folders=_folders(manifest),
+        buckets=_buckets(manifest),
+        batch_size=training.batch_size,
+        epochs=epochs,
+        batches_per_epoch=report.batches_per_epoch,
+        steps_per_epoch=per_epoch,
+        steps=steps,
+        files=files,
+        disk=disk,
+    )
+
+
+def _present(base: str) -> BaseLocation:
+    """Where `base` lies; one on this computer must be there, one on the hub is not asked for."""
+    location = locate(base)
+    if location.path is not None:
+        fetch(location)
+    return location
+
+
+def _folders(manifest: Manifest) -> tuple[PlannedFolder, ...]:
+    counted = Counter((image.folder, image.repeats, image.regularisation) for image in manifest.images)
+    return tuple(
+        PlannedFolder(folder, images, repeats, regularisation)
+        for (folder, repeats, regularisation), images in counted.items()
+    )
+
+
+def _buckets(manifest: Manifest) -> tuple[PlannedBucket, ...]:
+    images: Counter[tuple[int, int]] = Counter()
+    samples: Counter[tuple[int, int]] = Counter()
+    for image in manifest.images:
+        images[image.placement.bucket] += 1
+        samples[image.placement.bucket] += image.repeats
+    return tuple(PlannedBucket(*size, images[size], samples[size]) for size in sorted(images))
+
+
+def _saved_epochs(profile: Profile, epochs: int) -> range:
+    """The epochs whose own files will be there in the end, beside the last one's."""
+    saved = range(profile.training.save_every, epochs, profile.training.save_every)
+    return saved[-profile.training.keep_last :] if profile.training.keep_last else saved
+
+
+def _check_compared_epochs(profile: Profile, saved: range) -> None:
+    missing = [epoch for epoch in profile.comparison.epochs if epoch not in saved]
+    if profile.comparison.enabled and missing:
+        there = f"{saved[0]} to {saved[-1]} in steps of {saved.step}" if saved else "none"
+        raise RunError(
+            f"comparison.epochs asks for epoch {missing[0]}, which will not be among the saved ones "
+            f"({there}; the last is always drawn).",
+            "Choose among them, or change training.save_every and training.keep_last.",
+        )
+
+
+def _files(profile: Profile, output: Path, saved: range) -> tuple[Path, ...]:
+    """Everything that will lie in the output directory when the run has finished."""
+    name = profile.output.name
+    names = [epoch_filename(name, epoch) for epoch in saved]
+    names.append(last_filename(name))
+    if profile.comparison.enabled:
+        names.append(f"{name}-grid.png")
+    return tuple(output / filename for filename in names)
+
+
+def _output_bytes(profile: Profile, base: BaseLocation, files: int) -> int:
+    network = profile.network
+    unet = _UNET_PER_RANK_WITH_CONV if network.conv_rank else _UNET_PER_RANK
+    parameters = network.rank * unet + network.conv_rank * _UNET_PER_CONV_RANK
+    if network.train_text_encoder:
+        parameters += network.rank * _TEXT_ENCODER_PER_RANK
+    if base.kind == "demo":
+        parameters = int(parameters * _DEMO_SHARE)
+    grid = _grid_bytes(profile) if profile.comparison.enabled else 0
+    return parameters * _BYTES[profile.output.precision] * files + grid
+
+
+def _run_bytes(profile: Profile, manifest: Manifest) -> int:
+    """Cached VAE moments (8 channels at an eighth of the side, fp32) and text (77 × 768, fp32), cells of the grid."""
+    pixels = sum(image.placement.bucket[0] * image.placement.bucket[1] for image in manifest.images)
+    moments = pixels // 64 * 8 * 4 * (2 if profile.dataset.flip else 1)
+    text = len(manifest.images) * (profile.dataset.max_token_length + 2) * 768 * 4
+    return moments + text + (_grid_bytes(profile) if profile.comparison.enabled else 0)
+
+
+def _grid_bytes(profile: Profile) -> int:
+    """A drawn picture compresses to about two bytes a pixel."""
+    comparison, side = profile.comparison, profile.dataset.resolution
+    rows = (len(comparison.prompts) or _PROMPTS_FROM_CAPTIONS) * len(comparison.seeds) * (1 + len(comparison.epochs))
+    cells = rows * len(comparison.strengths) * (1 + len(comparison.other_bases))
+    return cells * (comparison.width or side) * (comparison.height or side) * 2

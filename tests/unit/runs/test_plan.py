@@ -1,0 +1,145 @@
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from loratui.dataset.checks import check
+from loratui.errors import BaseModelError, LoratuiError, RunError
+from loratui.profile.schema import Profile
+from loratui.runs.places import DiskNeed, check_room, check_writable, size_text
+from loratui.runs.plan import Plan, make_plan
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Profile:
+    monkeypatch.setenv("LORATUI_HOME", str(tmp_path / "home"))
+    pictures = tmp_path / "pictures" / "5_emi_person"
+    pictures.mkdir(parents=True)
+    for number, size in enumerate([(64, 64), (64, 64), (64, 64), (96, 64)]):
+        Image.new("RGB", size, (number, 0, 0)).save(pictures / f"{number}.png")
+        (pictures / f"{number}.txt").write_text("Emi, girl")
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "model_index.json").write_text(json.dumps({}))
+    profile = Profile()
+    profile.model.base = str(base)
+    profile.dataset.path = str(pictures.parent)
+    profile.dataset.min_bucket_reso = 32
+    profile.dataset.resolution = 64
+    profile.dataset.bucket_reso_steps = 8
+    profile.output.directory = str(tmp_path / "output")
+    profile.output.name = "emi"
+    profile.training.epochs = 4
+    return profile
+
+
+def plan_of(profile: Profile) -> Plan:
+    return make_plan(profile, check(profile.dataset, profile.training.batch_size, profile.training.epochs))
+
+
+def test_steps_follow_kohyas_rule(profile: Profile) -> None:
+    plan = plan_of(profile)
+    # 3 square pictures × 5 repeats make 8 batches of 2; the wide one × 5 makes 3.
+    assert [(bucket.images, bucket.samples) for bucket in plan.buckets] == [(3, 15), (1, 5)]
+    assert plan.batches_per_epoch == 11
+    assert (plan.images, plan.epochs, plan.steps) == (4, 4, 44)
+    assert [(folder.images, folder.repeats) for folder in plan.folders] == [(4, 5)]
+
+
+def test_accumulation_and_a_number_of_steps_are_counted(profile: Profile) -> None:
+    profile.training.gradient_accumulation = 2
+    profile.training.steps = 13
+    plan = plan_of(profile)
+    assert (plan.steps_per_epoch, plan.steps, plan.epochs) == (6, 13, 3)
+
+
+def test_the_files_are_those_that_stay(profile: Profile) -> None:
+    def names() -> list[str]:
+        return [file.name for file in plan_of(profile).files]
+
+    assert names() == [
+        "emi-000001.safetensors",
+        "emi-000002.safetensors",
+        "emi-000003.safetensors",
+        "emi.safetensors",
+        "emi-grid.png",
+    ]
+    profile.training.keep_last = 1
+    profile.comparison.enabled = False
+    assert names() == ["emi-000003.safetensors", "emi.safetensors"]
+
+
+def test_a_plan_writes_nothing(profile: Profile, tmp_path: Path) -> None:
+    before = sorted(tmp_path.rglob("*"))
+    plan_of(profile)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_base_that_is_not_there_is_refused(profile: Profile, tmp_path: Path) -> None:
+    profile.model.base = str(tmp_path / "bases" / "none.safetensors")
+    with pytest.raises(BaseModelError):
+        plan_of(profile)
+
+
+def test_an_output_that_cannot_be_a_directory_is_refused(profile: Profile, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    profile.output.directory = str(tmp_path / "taken" / "below")
+    with pytest.raises(RunError, match="is not one"):
+        plan_of(profile)
+
+
+def test_a_lora_to_combine_that_is_not_there_is_refused(profile: Profile, tmp_path: Path) -> None:
+    profile.comparison.other_loras = [f"{tmp_path}/none.safetensors:0.6"]
+    with pytest.raises(RunError, match="none"):
+        plan_of(profile)
+
+
+def test_an_epoch_to_compare_that_will_not_be_saved_is_refused(profile: Profile) -> None:
+    profile.training.save_every = 2
+    profile.comparison.epochs = [2]
+    plan_of(profile)
+    profile.comparison.epochs = [3]
+    with pytest.raises(RunError, match="epoch 3"):
+        plan_of(profile)
+
+
+def test_a_disk_without_room_is_refused(profile: Profile) -> None:
+    profile.network.rank = 1024
+    profile.training.epochs = 100_000
+    with pytest.raises(RunError, match="no room on the disk"):
+        plan_of(profile)
+
+
+def test_needs_on_one_disk_are_added_up(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    check_room([DiskNeed(tmp_path / "a", free // 3)])
+    with pytest.raises(RunError):
+        check_room([DiskNeed(tmp_path / name, free // 3 * 2) for name in ("a", "b")])
+
+
+def test_a_directory_need_not_exist_to_be_writable(tmp_path: Path) -> None:
+    check_writable(tmp_path / "new" / "newer", "output.directory")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(RunError, match="Nothing can be written"):
+        check_writable(tmp_path / "new", "output.directory")
+    tmp_path.chmod(0o700)
+
+
+def test_a_stopped_check_makes_no_plan(profile: Profile, tmp_path: Path) -> None:
+    profile.dataset.path = str(tmp_path / "nowhere")
+    with pytest.raises(LoratuiError, match="no folder"):
+        plan_of(profile)
+
+
+@pytest.mark.parametrize(
+    ("size", "text"), [(0, "0 B"), (999, "999 B"), (9_500_000, "9.5 MB"), (2_000_000_000_000, "2.0 TB")]
+)
+def test_sizes_in_a_persons_units(size: int, text: str) -> None:
+    assert size_text(size) == text
