@@ -1,0 +1,71 @@
+"""Writes the LoRA as kohya's tools do, keys, metadata and hashes alike, to a temporary file that is then renamed."""
+
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+
+from loratui.errors import TrainingError
+from loratui.lora_file.metadata import with_hashes
+
+DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
+
+
+@dataclass(frozen=True)
+class WrittenLora:
+    """A published file: where it is, how large, and kohya's `sshs_model_hash` of its tensors."""
+
+    path: Path
+    bytes: int
+    model_hash: str
+
+
+def write_lora(
+    path: Path, tensors: Mapping[str, torch.Tensor], metadata: Mapping[str, str], precision: str
+) -> WrittenLora:
+    """Write `tensors` with `metadata` to `path`.
+
+    Args:
+        path: Replaced at once when the new file is complete.
+        tensors: kohya's names, in fp32.
+        metadata: `ss_*` and `modelspec.*`; the two hashes are added here.
+        precision: "fp16", "bf16" or "fp32".
+
+    Raises:
+        TrainingError: A value is not finite in that precision, or the file cannot be written.
+    """
+    cast = {name: tensor.to(DTYPES[precision]).contiguous() for name, tensor in tensors.items()}
+    for name, tensor in cast.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise TrainingError(
+                f"{name} holds values that {precision} cannot: the LoRA was not written.",
+                "Train with a lower learning rate, or set output.precision to fp32.",
+            )
+    complete = with_hashes(metadata, lambda values: save(cast, values))
+    content = save(cast, complete)
+    try:
+        _publish(path, content)
+    except OSError as error:
+        raise TrainingError(
+            f"{path} cannot be written: {error.strerror or error}.", "Make room there, or set output.directory."
+        ) from error
+    return WrittenLora(path, len(content), complete["sshs_model_hash"])
+
+
+def _publish(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(file.fileno(), 0o644)
+            os.fsync(file.fileno())
+        os.replace(draft, path)
+    except BaseException:
+        Path(draft).unlink(missing_ok=True)
+        raise

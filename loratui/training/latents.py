@@ -1,0 +1,129 @@
+"""The pictures as the UNet sees them: VAE moments, encoded once per run and kept beside its manifest."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from loratui.dataset.images import open_rgb, prepare
+from loratui.dataset.manifest import Manifest, ManifestImage
+from loratui.diffusion import draws
+from loratui.diffusion.base_model import BaseModel
+from loratui.errors import DatasetError, LoraFileError
+from loratui.lora_file.header import file_sha256
+
+
+@dataclass(frozen=True)
+class Moments:
+    """What the VAE says of one picture: mean and standard deviation of its latents, each [C, h, w], unscaled fp32."""
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+
+class LatentCache:
+    """VAE moments of every picture of a manifest, by index and orientation."""
+
+    def __init__(self, moments: dict[tuple[int, bool], Moments], scaling_factor: float) -> None:
+        self._moments = moments
+        self._scaling_factor = scaling_factor
+
+    def mean(self, image: int, *, flip: bool = False) -> torch.Tensor:
+        """Return the scaled mean latents [C, h, w] of a picture."""
+        return self._moments[image, flip].mean * self._scaling_factor
+
+    def sample(self, image: int, *, flip: bool, seed: int, epoch: int, repeat: int) -> torch.Tensor:
+        """Return scaled latents [C, h, w] drawn from the moments, the same for the same arguments."""
+        moments = self._moments[image, flip]
+        noise = draws.normal(moments.mean.shape, seed, "vae", epoch, image, repeat)
+        return (moments.mean + moments.std * noise) * self._scaling_factor
+
+
+def cached_latents(
+    base: BaseModel, manifest: Manifest, file: Path, *, flip: bool, report: Callable[[int, int], None]
+) -> LatentCache:
+    """Return the moments of all pictures, from `file` when it holds just these, else encoded and written there.
+
+    Args:
+        base: Its VAE encodes.
+        manifest: The frozen pictures.
+        file: Cache file inside the run directory.
+        flip: Also encode every picture mirrored.
+        report: Called with (pictures done, pictures).
+
+    Raises:
+        DatasetError: A picture changed or went away since the launch.
+    """
+    identity = {"manifest": manifest.digest, "base": str(base.source), "flip": str(flip)}
+    moments = _read(file, identity)
+    if moments is None:
+        moments = _encode_all(base, manifest, flip=flip, report=report)
+        _write(file, moments, identity)
+    return LatentCache(moments, float(base.vae.config.scaling_factor))
+
+
+@torch.no_grad()
+def _encode_all(
+    base: BaseModel, manifest: Manifest, *, flip: bool, report: Callable[[int, int], None]
+) -> dict[tuple[int, bool], Moments]:
+    moments = {}
+    total = len(manifest.images)
+    for index, image in enumerate(manifest.images):
+        picture = _frozen_picture(image)
+        for mirrored in (False, True) if flip else (False,):
+            pixels = _to_pixels(prepare(picture, image.placement, flip=mirrored)).to(base.device)
+            distribution = base.vae.encode(pixels[None]).latent_dist
+            moments[index, mirrored] = Moments(distribution.mean[0].float().cpu(), distribution.std[0].float().cpu())
+        report(index + 1, total)
+    return moments
+
+
+def _frozen_picture(image: ManifestImage) -> Image.Image:
+    path = Path(image.path)
+    try:
+        unchanged = file_sha256(path) == image.sha256
+    except LoraFileError as error:
+        raise DatasetError(error.what, "It was there at the launch: put it back, or run again without it.") from error
+    if not unchanged:
+        raise DatasetError(f"{path} was changed after the launch.", "Run again to train on the picture as it is now.")
+    return open_rgb(path)
+
+
+def _to_pixels(picture: Image.Image) -> torch.Tensor:
+    """Return an RGB picture as fp32 [3, H, W] in −1 … 1."""
+    array = numpy.asarray(picture, dtype=numpy.float32)
+    return torch.from_numpy(array / 127.5 - 1.0).permute(2, 0, 1).contiguous()
+
+
+def _write(file: Path, moments: dict[tuple[int, bool], Moments], identity: dict[str, str]) -> None:
+    tensors = {}
+    for (index, mirrored), value in moments.items():
+        tensors[f"{index}.{int(mirrored)}.mean"] = value.mean.contiguous()
+        tensors[f"{index}.{int(mirrored)}.std"] = value.std.contiguous()
+    file.parent.mkdir(parents=True, exist_ok=True)
+    draft = file.with_suffix(".part")
+    save_file(tensors, draft, metadata=identity)
+    draft.replace(file)
+
+
+def _read(file: Path, identity: dict[str, str]) -> dict[tuple[int, bool], Moments] | None:
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as tensors:
+            if tensors.metadata() != identity:
+                return None
+            found = {}
+            for key in tensors.keys():  # noqa: SIM118 - safe_open is no mapping
+                index, mirrored, part = key.split(".")
+                if part == "mean":
+                    std = tensors.get_tensor(f"{index}.{mirrored}.std")
+                    found[int(index), mirrored == "1"] = Moments(tensors.get_tensor(key), std)
+            return found
+    except (SafetensorError, OSError):
+        return None
