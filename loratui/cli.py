@@ -1,0 +1,203 @@
+"""The commands that a person types: their options, their help, and the one place where errors become exit codes.
+
+Each command's work is in `command_line/`, imported when the command runs, so that `loratui --version` is quick.
+Exit codes: 0 done, 1 the run failed, 2 bad input, 128+n signal n.
+"""
+
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from loratui import __version__
+from loratui.command_line.picture import Images
+from loratui.command_line.terminal import Terminal
+from loratui.errors import LoratuiError
+from loratui.paths import data_directory
+
+app = typer.Typer(
+    name="loratui",
+    help="From a folder of pictures to a trained Stable Diffusion LoRA and a grid of what it does.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+profile_app = typer.Typer(help="Saved profiles: new, list, show, path.", rich_markup_mode=None, no_args_is_help=True)
+app.add_typer(profile_app, name="profile")
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files of that name instead of counting up.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; may be repeated.")
+]
+Pictures = Annotated[Images, typer.Option("--images", help="How the grid is drawn in the terminal.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"loratui {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _loratui(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+
+
+@app.command()
+def demo(
+    json: Json = False,
+    out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the files are written (output/).")] = "",
+    force: Force = False,
+    images: Pictures = Images.auto,
+) -> None:
+    """Train the sample pictures on the tiny base model that comes along: offline, without a GPU."""
+    from loratui.command_line.running import RunOptions, run_demo
+
+    raise typer.Exit(run_demo(out, RunOptions(force=force, images=images), Terminal(json)))
+
+
+@app.command()
+def run(
+    profile: Annotated[str, typer.Argument(help="Name of a saved profile, or path of a TOML file.")],
+    overrides: Overrides = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    json: Json = False,
+    force: Force = False,
+    images: Pictures = Images.auto,
+) -> None:
+    """Train a LoRA as a profile says and draw its grid."""
+    from loratui.command_line.running import RunOptions, run_profile
+
+    options = RunOptions(dry_run=dry_run, force=force, images=images)
+    raise typer.Exit(run_profile(profile, overrides or [], options, Terminal(json)))
+
+
+@app.command()
+def check(
+    folder: Annotated[str, typer.Argument(help="Folder with pictures and captions, or the one above it.")],
+    json: Json = False,
+    resolution: Annotated[int, typer.Option(help="Side of the training square in pixels.")] = 512,
+    repeats: Annotated[int | None, typer.Option(help="Repeats of folders without a number.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
+    epochs: Annotated[int | None, typer.Option(help="Epochs to count steps for.")] = None,
+) -> None:
+    """Look through a folder of pictures and say what would be trained and what is wrong."""
+    from loratui.command_line.checking import check_folder
+
+    settings = {"dataset.repeats": repeats, "training.batch_size": batch_size, "training.epochs": epochs}
+    overrides = [f"{key}={value}" for key, value in settings.items() if value is not None]
+    raise typer.Exit(check_folder(folder, overrides, resolution, Terminal(json)))
+
+
+@app.command()
+def compare(
+    target: Annotated[str, typer.Argument(metavar="PROFILE|RUN", help="A profile (its newest finished run) or a run.")],
+    overrides: Overrides = None,
+    json: Json = False,
+    images: Pictures = Images.auto,
+) -> None:
+    """Draw the strength grid of a finished run again."""
+    from loratui.command_line.running import compare as compare_run
+
+    raise typer.Exit(compare_run(target, overrides or [], images, Terminal(json)))
+
+
+@profile_app.command("new")
+def profile_new(
+    name: str,
+    demo: Annotated[bool, typer.Option("--demo", help="Begin with the demo's settings.")] = False,
+    source: Annotated[str, typer.Option("--from", metavar="FILE", help="Begin with another profile.")] = "",
+    force: Annotated[bool, typer.Option("--force", help="Replace a profile of that name.")] = False,
+    json: Json = False,
+) -> None:
+    """Save a new profile with every setting and its help."""
+    from loratui.command_line import profiles
+
+    raise typer.Exit(profiles.new(name, demo, source, force, Terminal(json)))
+
+
+@profile_app.command("list")
+def profile_list(json: Json = False) -> None:
+    """Name the saved profiles."""
+    from loratui.command_line import profiles
+
+    raise typer.Exit(profiles.list_all(Terminal(json)))
+
+
+@profile_app.command("show")
+def profile_show(name: str, json: Json = False) -> None:
+    """Print a profile with all its settings."""
+    from loratui.command_line import profiles
+
+    raise typer.Exit(profiles.show(name, Terminal(json)))
+
+
+@profile_app.command("path")
+def profile_path(name: str, json: Json = False) -> None:
+    """Print where a profile lies."""
+    from loratui.command_line import profiles
+
+    raise typer.Exit(profiles.path(name, Terminal(json)))
+
+
+# typer carries click inside or beside it, by its version; this is the base of its errors in either.
+_USAGE_ERROR: type[Exception] = next(
+    kind for kind in typer.BadParameter.__mro__ if issubclass(kind, Exception) and kind.__name__ == "ClickException"
+)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line; the entry point of `loratui`."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_exit_code(arguments))
+
+
+def _exit_code(arguments: list[str]) -> int:
+    terminal = Terminal(json="--json" in arguments)
+    try:
+        code = app(arguments, prog_name="loratui", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except LoratuiError as error:
+        terminal.refuse(error)
+        return error.exit_code
+    except _USAGE_ERROR as error:
+        return _refuse_usage(error, terminal)
+    except (KeyboardInterrupt, typer.Abort):
+        return 130
+    except Exception as error:
+        terminal.refuse(_crash(error))
+        return 1
+
+
+def _refuse_usage(error: Exception, terminal: Terminal) -> int:
+    message = getattr(error, "format_message", lambda: str(error))()
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(message, err=True)
+    else:
+        terminal.refuse(LoratuiError(message, "See loratui --help."))
+    return 2
+
+
+def _crash(error: Exception) -> LoratuiError:
+    """Write down a fault of the program itself and say where."""
+    path = data_directory() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
+    kind = type(error).__name__
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
+    except OSError:
+        return LoratuiError(f"loratui itself failed ({kind}: {error}).", "Please report this.")
+    return LoratuiError(f"loratui itself failed ({kind}).", f"Please report this with the log {path}")

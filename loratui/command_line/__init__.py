@@ -1,0 +1,1 @@
+"""What the commands do and how they say it: one module for each thing a person asks for."""

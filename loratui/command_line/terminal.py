@@ -1,0 +1,96 @@
+"""Where the commands speak: text for a person, or one JSON object for a program.
+
+Everything said here may come from files, so it is made printable and never read as rich's markup.
+"""
+
+import json
+import os
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from loratui.errors import LoratuiError
+from loratui.safe_text import printable
+
+
+class Refused(LoratuiError):
+    """A refusal with figures that a program may want beside the sentence."""
+
+    def __init__(self, what: str, todo: str = "", **details: Any) -> None:
+        super().__init__(what, todo)
+        self.details = details
+
+
+def _console(*, error: bool = False) -> Console:
+    stream = sys.stderr if error else sys.stdout
+    return Console(
+        stderr=error, force_terminal=stream.isatty(), highlight=False, markup=False, emoji=False, soft_wrap=True
+    )
+
+
+@dataclass(frozen=True)
+class Terminal:
+    """What a command writes to: with `json`, stdout gets nothing but the one object of `answer`."""
+
+    json: bool = False
+    out: Console = field(default_factory=_console)
+    err: Console = field(default_factory=lambda: _console(error=True))
+
+    @property
+    def is_live(self) -> bool:
+        """Whether a person watches stdout in a terminal that can redraw a line."""
+        return not self.json and self.out.is_terminal and os.environ.get("TERM", "") not in ("", "dumb")
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """Write a line for a person."""
+        if not self.json:
+            self.out.print(Text(printable(text), style=style))
+
+    def warn(self, text: str) -> None:
+        """Write a line to stderr for a person."""
+        if not self.json:
+            self.err.print(Text(printable(text), style="yellow"))
+
+    def answer(self, **fields: Any) -> None:
+        """Write the JSON object, where one was asked for."""
+        if self.json:
+            self._write(fields)
+
+    def refuse(self, error: LoratuiError) -> None:
+        """Say what is wrong and what to do about it."""
+        if self.json:
+            details = error.details if isinstance(error, Refused) else {}
+            self._write({"error": error.what, "todo": error.todo, **details})
+            return
+        self.err.print(Text.assemble(("error: ", "bold red"), _lines(error.what)))
+        if error.todo:
+            self.err.print(Text("  " + _lines(error.todo)))
+
+    @staticmethod
+    def _write(fields: dict[str, Any]) -> None:
+        # ASCII, so that what a file's name holds reaches a terminal as \u escapes only.
+        sys.stdout.write(json.dumps(fields, default=str) + "\n")
+        sys.stdout.flush()
+
+
+def _lines(text: str) -> str:
+    """`text` with its own line ends kept and everything else made printable."""
+    return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def duration(seconds: float) -> str:
+    """`1 h 5 min`, `1 min 42 s`, `8.5 s`."""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    return f"{minutes // 60} h {minutes % 60} min"
+
+
+def number(value: object, pattern: str = ".4f") -> str:
+    """A figure from an event, which may be missing, as text."""
+    return format(value, pattern) if isinstance(value, int | float) else "?"

@@ -1,0 +1,216 @@
+"""A worker's events as a person sees them arrive: a progress bar in a terminal, few plain lines elsewhere."""
+
+import time
+from pathlib import Path
+from typing import Protocol
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from loratui.command_line.terminal import Terminal, duration, number
+from loratui.runs.events import Event
+from loratui.safe_text import printable
+
+_PLAIN_LINES = 20
+
+
+class View(Protocol):
+    """Something that shows events."""
+
+    def show(self, event: Event) -> None:
+        """Show one event."""
+
+    def note(self, text: str) -> None:
+        """Show a sentence that is no event."""
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+
+def view_for(terminal: Terminal) -> View:
+    """The view that suits where stdout goes."""
+    if terminal.json:
+        return SilentView()
+    return LiveView(terminal) if terminal.is_live else PlainView(terminal)
+
+
+class SilentView:
+    """Shows nothing: stdout belongs to the JSON object."""
+
+    def show(self, event: Event) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PlainView:
+    """Lines without control codes, at most one for every twentieth of the steps."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._phase = ""
+        self._steps = 0
+        self._next_step = 1
+        self._validation: object = None
+        self._clock = _StepClock()
+
+    def show(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "training":
+            self._steps = _count(event, "steps")
+            self._terminal.say(training_line(event))
+        elif kind == "step":
+            self._step(event)
+        elif kind == "validation":
+            self._validation = event.get("loss")
+        elif kind in ("caching", "drawing"):
+            self._enter(event)
+        elif line := event_line(event, quiet=True):
+            self._terminal.say(line)
+
+    def note(self, text: str) -> None:
+        self._terminal.say(text)
+
+    def close(self) -> None:
+        pass
+
+    def _enter(self, event: Event) -> None:
+        phase = phase_of(event)
+        if phase != self._phase:
+            self._phase = phase
+            self._terminal.say(f"{phase} ({number(event.get('of'), 'd')})")
+
+    def _step(self, event: Event) -> None:
+        step = _count(event, "step")
+        self._clock.tick(step)
+        if step < self._next_step and step != self._steps:
+            return
+        self._next_step = step - step % (share := max(1, -(-self._steps // _PLAIN_LINES))) + share
+        parts = [f"step {step}/{self._steps}", figures_of(event)]
+        if isinstance(self._validation, float):
+            parts.append(f"validation {self._validation:.4f}")
+        if remaining := self._clock.remaining(step, self._steps):
+            parts.append(f"about {duration(remaining)} left")
+        self._terminal.say("  ".join(parts))
+
+
+class LiveView:
+    """One progress bar that moves through the phases, with what stays worth knowing above it."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self._terminal = terminal
+        self._progress = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[counted]}", markup=False),
+            TextColumn("{task.fields[figures]}", markup=False),
+            TimeRemainingColumn(),
+            console=terminal.out,
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._phase = ""
+        self._steps = 0
+        self._progress.start()
+        self._enter("starting", None)
+
+    def show(self, event: Event) -> None:
+        kind = event["event"]
+        if kind == "training":
+            self._steps = _count(event, "steps")
+            self._terminal.say(training_line(event))
+            self._enter("training", self._steps)
+        elif kind == "step":
+            self._enter("training", self._steps)
+            self._advance(_count(event, "step"), self._steps, figures_of(event))
+        elif kind in ("caching", "drawing"):
+            self._enter(phase_of(event), _count(event, "of"))
+            self._advance(_count(event, "done"), _count(event, "of"))
+        elif line := event_line(event):
+            self._terminal.say(line)
+
+    def note(self, text: str) -> None:
+        self._terminal.say(text)
+
+    def close(self) -> None:
+        self._progress.stop()
+
+    def _enter(self, phase: str, total: int | None) -> None:
+        if phase == self._phase:
+            return
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+        self._phase = phase
+        self._task = self._progress.add_task(phase, total=total, counted="", figures="")
+
+    def _advance(self, done: int, total: int, figures: str = "") -> None:
+        if self._task is not None:
+            self._progress.update(
+                self._task, completed=done, total=total or None, counted=f"{done}/{total}", figures=figures
+            )
+
+
+class _StepClock:
+    """Tells from the pace so far how long the rest will take."""
+
+    def __init__(self) -> None:
+        self._since: tuple[float, int] | None = None
+
+    def tick(self, step: int) -> None:
+        if self._since is None:
+            self._since = (time.monotonic(), step)
+
+    def remaining(self, step: int, steps: int) -> float:
+        """Seconds, or 0 when they cannot be told."""
+        started, first = self._since or (0.0, step)
+        return (time.monotonic() - started) / (step - first) * (steps - step) if step > first else 0.0
+
+
+def phase_of(event: Event) -> str:
+    """What the worker is busy with, by a "caching" or "drawing" event."""
+    if event["event"] == "drawing":
+        return "drawing the comparison"
+    return f"caching {printable(event.get('what') or 'pictures')}"
+
+
+def figures_of(event: Event) -> str:
+    """Loss and learning rate of a step."""
+    return f"loss {number(event.get('loss'))}  lr {number(event.get('lr'), '.1e')}"
+
+
+def training_line(event: Event) -> str:
+    """What is about to be trained."""
+    return (
+        f"Training {number(event.get('steps'), 'd')} steps in {number(event.get('epochs'), 'd')} epochs: "
+        f"{number(event.get('modules'), 'd')} modules, {number(event.get('parameters'), ',d')} parameters"
+    )
+
+
+def event_line(event: Event, quiet: bool = False) -> str:
+    """The line that an event deserves, or ""; with `quiet` only what is said a few times in a run."""
+    match event["event"]:
+        case "base":
+            where = ", ".join(str(event[key]) for key in ("family", "device", "precision") if event.get(key))
+            return f"Base {event.get('name', '?')}" + (f" ({where})" if where else "")
+        case "validation" if not quiet:
+            return f"epoch {number(event.get('epoch'), 'd')}: validation loss {number(event.get('loss'))}"
+        case "saved" if not quiet:
+            return f"saved {Path(str(event.get('file', '?'))).name}"
+        case "verified":
+            return (
+                f"Verified {Path(str(event.get('file', '?'))).name} with diffusers: relative error "
+                f"{number(event.get('error'), '.1e')}, at most {number(event.get('bound'), '.1e')} allowed"
+            )
+        case "installed":
+            return f"installed {event.get('file', '?')}"
+        case "warning":
+            return f"warning: {event.get('message', '')}"
+    return ""
+
+
+def _count(event: Event, key: str) -> int:
+    value = event.get(key)
+    return value if isinstance(value, int) else 0

@@ -1,0 +1,180 @@
+"""What the commands answer when all is well; the trainings themselves are tested end to end."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from loratui import __version__
+from loratui.cli import main
+from loratui.dataset.manifest import Manifest
+from loratui.errors import RunError
+from loratui.profile.store import load_profile, read_profile
+from loratui.runs.directory import create_run
+from loratui.runs.events import EventWriter
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("LORATUI_HOME", str(tmp_path / "home"))
+    work = tmp_path / "work"
+    pictures = work / "pictures"
+    pictures.mkdir(parents=True)
+    monkeypatch.chdir(work)
+    for number in range(6):
+        Image.new("RGB", (640, 512), (number, 0, 0)).save(pictures / f"{number}.png")
+        (pictures / f"{number}.txt").write_text("Emi, girl")
+    (work / "base").mkdir()
+    (work / "base" / "model_index.json").write_text("{}")
+    (work / "emi.toml").write_text('schema = 1\n[model]\nbase = "base"\n[dataset]\npath = "pictures"\nrepeats = 4\n')
+    return work
+
+
+def call(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    assert isinstance(ended.value.code, int)
+    return ended.value.code
+
+
+def test_check_counts_images_buckets_and_steps(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("check", "pictures", "--json", "--batch-size", "4", "--epochs", "3", "--repeats", "2") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert len(answer["images"]) == 6
+    assert [folder["repeats"] for folder in answer["folders"]] == [2]
+    assert (answer["batches_per_epoch"], answer["steps"]) == (3, 9)
+    assert [problem["severity"] for problem in answer["problems"]] == ["note"]
+    assert call("check", "pictures", "--resolution", "64") == 0
+    assert "6 images" in capsys.readouterr().out
+
+
+def test_a_check_that_stops_gives_exit_code_2_and_the_whole_report(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call("check", "nowhere", "--json") == 2
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["error"] == answer["problems"][0]["message"]
+    assert answer["images"] == []
+
+
+def test_a_dry_run_prints_the_plan_and_writes_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = sorted(work.parent.rglob("*"))
+    assert call("run", "emi.toml", "--dry-run", "--set", "training.batch_size=4") == 0
+    said = capsys.readouterr().out
+    for part in ("6 images × 4 repeats", "6 steps an epoch", "60 steps", "emi.safetensors", "576×448"):
+        assert part in said
+    assert "\x1b" not in said
+    assert call("run", "emi.toml", "--dry-run", "--json", "--set", "training.steps=7") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["name"], answer["steps"], answer["images"]) == ("emi", 7, 6)
+    assert sorted(work.parent.rglob("*")) == before
+
+
+def test_an_existing_file_gives_the_run_the_next_version(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (work / "output").mkdir()
+    (work / "output" / "emi.safetensors").touch()
+    assert call("run", "emi.toml", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "emi-v2"
+    assert call("run", "emi.toml", "--dry-run", "--json", "--force") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "emi"
+
+
+def test_a_profile_is_made_listed_shown_and_found(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("profile", "new", "mine", "--from", "emi.toml", "--json") == 0
+    path = Path(json.loads(capsys.readouterr().out)["path"])
+    assert load_profile("mine").dataset.repeats == 4
+    assert call("profile", "list") == 0
+    assert "mine" in capsys.readouterr().out
+    assert call("profile", "path", "mine") == 0
+    assert capsys.readouterr().out == f"{path}\n"
+    assert call("profile", "show", "mine") == 0
+    shown = work / "shown.toml"
+    shown.write_text(capsys.readouterr().out)
+    assert read_profile(shown) == load_profile("mine")
+    assert call("profile", "show", "mine", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["dataset"]["repeats"] == 4
+
+
+def test_a_profile_is_not_overwritten_without_force(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("profile", "new", "mine", "--from", "emi.toml") == 0
+    assert call("profile", "new", "mine") == 2
+    assert load_profile("mine").dataset.repeats == 4
+    assert call("profile", "new", "mine", "--force") == 0
+    assert load_profile("mine").dataset.repeats == 5
+
+
+def test_a_run_takes_a_saved_profile_by_name(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("profile", "new", "mine", "--from", "emi.toml") == 0
+    capsys.readouterr()
+    assert call("run", "mine", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "mine"
+
+
+def test_no_list_of_profiles_is_no_error(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("profile", "list", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"profiles": []}
+
+
+def test_compare_finds_the_newest_finished_run_of_a_profile(work: Path) -> None:
+    from loratui.command_line.running import _run_to_compare
+
+    root = work.parent / "home" / "data" / "runs"
+    manifest = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
+    profile = read_profile(work / "emi.toml")
+    profile.output.name = "emi"
+    runs = []
+    for stamp, ends in (("1", ["finished"]), ("2", ["finished"]), ("3", ["failed"]), ("4", [])):
+        run = create_run(profile, manifest, root, origin=str(work / "emi.toml"))
+        run = type(run)(run.path.rename(root / f"2026010{stamp}-000000-emi"))
+        with EventWriter(run.events_path) as events:
+            for kind in ("started", *ends):
+                events.write(kind)
+        runs.append(run)
+    assert _run_to_compare("emi.toml")[0] == runs[1]
+    assert _run_to_compare(runs[0].name)[0] == runs[0]
+    with pytest.raises(RunError, match="has not finished"):
+        _run_to_compare(runs[2].name)
+
+
+def loratui(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "loratui", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+def test_the_version_is_said_without_loading_anything_heavy() -> None:
+    done = loratui("--version")
+    assert (done.returncode, done.stdout) == (0, f"loratui {__version__}\n")
+    script = (
+        "import sys, loratui.cli, loratui.command_line.running, loratui.command_line.checking;"
+        "print([name for name in ('torch', 'diffusers', 'transformers', 'accelerate', 'peft', 'textual',"
+        " 'textual_image', 'huggingface_hub') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_loratui_alone_prints_its_help() -> None:
+    done = loratui()
+    assert done.returncode == 0
+    for command in ("demo", "run", "check", "compare", "profile"):
+        assert command in done.stdout
+
+
+def test_a_terminal_that_knows_no_unicode_gets_something_readable(work: Path) -> None:
+    done = loratui("check", "pictures", PYTHONIOENCODING="ascii")
+    assert done.returncode == 0
+    assert "576\\xd7448" in done.stdout
+
+
+def test_the_demo_profile_can_be_saved(work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call("profile", "new", "first", "--demo") == 0
+    assert load_profile("first").model.base == "demo"

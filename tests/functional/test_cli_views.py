@@ -1,0 +1,172 @@
+"""What a person sees while a worker works: few plain lines or a bar, and never what a file would have a terminal do."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from rich.console import Console
+
+from loratui.command_line.picture import Images, draw_picture
+from loratui.command_line.record import Record
+from loratui.command_line.summary import say_finished
+from loratui.command_line.terminal import Terminal, duration
+from loratui.command_line.watching import LiveView, PlainView, SilentView, view_for
+from loratui.runs.directory import RunDirectory
+from loratui.runs.events import Event
+
+
+def terminal(is_terminal: bool, json: bool = False) -> tuple[Terminal, io.StringIO]:
+    stream = io.StringIO()
+    console = Console(
+        file=stream,
+        force_terminal=is_terminal,
+        width=80,
+        height=24,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        soft_wrap=True,
+        color_system="truecolor" if is_terminal else None,
+    )
+    return Terminal(json=json, out=console, err=console), stream
+
+
+def a_run(steps: int, folder: Path) -> list[Event]:
+    events: list[Event] = [
+        {"event": "started", "pid": 1, "task": "train"},
+        {"event": "base", "name": "[red]b\x1b[2Jase", "family": "sd1", "device": "cpu", "precision": "float32"},
+        *({"event": "caching", "done": done, "of": 9, "what": "pictures"} for done in range(10)),
+        {"event": "training", "steps": steps, "epochs": steps // 10, "modules": 264, "parameters": 5_000_000},
+    ]
+    for step in range(1, steps + 1):
+        events.append({"event": "step", "step": step, "epoch": step // 10, "loss": 1 / step, "lr": 1e-4, "seconds": 1})
+        if step % 10 == 0:
+            events.append({"event": "validation", "epoch": step // 10, "loss": abs(step - 50) / 100 + 0.1})
+            events.append({"event": "saved", "epoch": step // 10, "file": str(folder / f"emi-{step // 10:06d}.x")})
+    events += [
+        {"event": "verified", "file": "/o/emi.safetensors", "error": 1e-4, "bound": 1e-2},
+        *({"event": "drawing", "done": done, "of": 21} for done in range(22)),
+        {"event": "warning", "message": "[/nonsense] \x1b[31m"},
+        {"event": "step"},
+        {"event": "saved", "file": None},
+        {"event": "something new", "step": "x"},
+    ]
+    return events
+
+
+@pytest.mark.parametrize("steps", [10, 137, 2000])
+def test_elsewhere_than_in_a_terminal_there_are_few_plain_lines(steps: int, tmp_path: Path) -> None:
+    where, stream = terminal(False)
+    view = view_for(where)
+    assert isinstance(view, PlainView)
+    for event in a_run(steps, tmp_path):
+        view.show(event)
+    view.close()
+    said = stream.getvalue()
+    assert not {character for character in said if ord(character) < 32 and character != "\n"}
+    lines = [line for line in said.splitlines() if line.startswith("step ")]
+    assert len(lines) <= 23
+    assert any(line.startswith(f"step {steps}/{steps}  loss ") for line in lines)
+    assert len(said.splitlines()) - len(lines) <= 8
+    assert "[red]b\\x1b[2Jase" in said
+    assert "[/nonsense] \\x1b[31m" in said
+
+
+def test_in_a_terminal_there_is_a_bar_that_goes_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    where, stream = terminal(True)
+    view = view_for(where)
+    assert isinstance(view, LiveView)
+    for event in a_run(30, tmp_path):
+        view.show(event)
+    view.close()
+    said = stream.getvalue()
+    assert "epoch 3: validation loss 0.3000" in said
+    assert "[red]b\\x1b[2Jase" in said
+    assert "\x1b[2J" not in said
+
+
+def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    assert isinstance(view_for(terminal(True)[0]), PlainView)
+
+
+def test_with_json_nothing_is_shown(tmp_path: Path) -> None:
+    where, stream = terminal(False, json=True)
+    view = view_for(where)
+    assert isinstance(view, SilentView)
+    for event in a_run(30, tmp_path):
+        view.show(event)
+    where.say("something")
+    assert stream.getvalue() == ""
+
+
+def test_the_record_keeps_what_the_summary_says(tmp_path: Path) -> None:
+    record = Record()
+    (tmp_path / "emi-000002.x").touch()
+    for event in a_run(100, tmp_path):
+        record.take(event)
+    assert (record.first_loss, record.last_loss) == (1.0, 0.01)
+    assert record.best_epoch == 5
+    assert record.saved == [str(tmp_path / "emi-000002.x")]
+    last: Event = {
+        "event": "finished",
+        "attempt": 1,
+        "lora": str(tmp_path / "emi.safetensors"),
+        "grid": None,
+        "steps": 100,
+        "seconds": 62.0,
+        "first_loss": 1.0,
+        "last_loss": 0.01,
+        "peak_memory_bytes": 1_500_000_000,
+    }
+    figures = record.figures(last)
+    assert {"lora", "grid", "steps", "seconds", "first_loss", "last_loss", "validation", "best_epoch"} <= set(figures)
+    assert "event" not in figures
+    where, stream = terminal(False)
+    say_finished(where, RunDirectory(tmp_path), record, last)
+    said = stream.getvalue()
+    for part in (
+        "100 steps in 1 min 2 s",
+        "loss 1.0000 → 0.0100",
+        "emi-000002.x",
+        "5: 0.1000*",
+        "<lora:emi:0.8>",
+        "1.5 GB",
+    ):
+        assert part in said
+
+
+def test_a_run_without_validation_or_figures_still_has_a_summary(tmp_path: Path) -> None:
+    where, stream = terminal(False)
+    say_finished(where, RunDirectory(tmp_path), Record(), {"event": "finished", "first_loss": None})
+    assert "loss ? → ?" in stream.getvalue()
+
+
+def test_the_grid_is_drawn_in_half_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    Image.new("RGB", (400, 100), "red").save(tmp_path / "grid.png")
+    where, stream = terminal(True)
+    draw_picture(tmp_path / "grid.png", where, Images.halfcell)
+    rows = [line for line in stream.getvalue().splitlines() if "▀" in line]
+    assert 0 < len(rows) <= 24
+    assert max(line.count("▀") for line in rows) <= 80
+
+
+@pytest.mark.parametrize(("is_terminal", "images"), [(False, Images.halfcell), (True, Images.off)])
+def test_no_grid_is_drawn_where_none_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool, images: Images
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    Image.new("RGB", (40, 10), "red").save(tmp_path / "grid.png")
+    where, stream = terminal(is_terminal)
+    draw_picture(tmp_path / "grid.png", where, images)
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(3.14, "3.1 s"), (59, "59 s"), (62, "1 min 2 s"), (3700, "1 h 1 min"), (119.7, "2 min 0 s")]
+)
+def test_durations_in_a_persons_units(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
