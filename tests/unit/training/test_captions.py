@@ -1,0 +1,42 @@
+"""Caption embeddings: kept while the text encoder is frozen, with a gradient while it learns."""
+
+import torch
+
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.lora_network import LoraNetwork, trained_layers
+from loratui.diffusion.text import encode_captions
+from loratui.profile.schema import Network
+from loratui.training.captions import CaptionEncoder
+
+
+def test_a_frozen_encoder_runs_once_per_caption(base: BaseModel) -> None:
+    runs = []
+    base.text_encoder.register_forward_pre_hook(lambda module, inputs: runs.append(len(inputs[0])))
+    captions = CaptionEncoder(base, max_token_length=75, learns=False)
+    captions.prepare(["a", "b", "a"])
+    captions.prepare(["b", "c"])
+    assert runs == [2, 1]
+    embeddings = captions.embeddings(["c", "b", "b"])
+    assert runs == [2, 1]
+    expected = encode_captions(base.tokenizer, base.text_encoder, ["c", "b", "b"], clip_skip=1, max_token_length=75)
+    torch.testing.assert_close(embeddings, expected)
+
+
+def test_a_learning_encoder_passes_gradients_to_its_lora(base: BaseModel) -> None:
+    components = {"text_encoder": base.text_encoder}
+    network = LoraNetwork(
+        components, trained_layers(components, Network(rank=2)), seed=1, device=base.device, dtype=base.dtype
+    )
+    captions = CaptionEncoder(base, max_token_length=75, learns=True)
+    captions.prepare(["a"])
+    captions.embeddings(["a"]).square().mean().backward()
+    network.collect_gradients()
+    assert network.groups[0].gradient.any()
+
+
+def test_clip_skip_of_the_profile_is_used(base: BaseModel) -> None:
+    base.clip_skip = 2
+    captions = CaptionEncoder(base, max_token_length=75, learns=False)
+    captions.prepare(["a"])
+    expected = encode_captions(base.tokenizer, base.text_encoder, ["a"], clip_skip=2, max_token_length=75)
+    torch.testing.assert_close(captions.embeddings(["a"]), expected)
