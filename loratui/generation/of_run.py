@@ -35,7 +35,7 @@ def compare_run(
 
     Args:
         load_own_base: Gives the base that was trained on, bare.
-        epoch_files: Saved files of earlier epochs, for `comparison.epochs`.
+        epoch_files: The kept file of each saved epoch, for `comparison.epochs`.
         lora: The finished file.
         device, dtype: For the further bases.
 
@@ -50,10 +50,10 @@ def compare_run(
     if missing:
         there = ", ".join(map(str, sorted(epoch_files))) or "none"
         raise GenerationError(
-            f"comparison.epochs asks for epoch {missing[0]}, which was not saved (saved: {there}, and the last).",
+            f"comparison.epochs asks for epoch {missing[0]}, which was not saved (saved: {there}).",
             "Choose among the saved ones, or train with a smaller training.save_every.",
         )
-    files = [LoraEpoch(epoch_files[epoch], f"epoch {epoch}") for epoch in settings.epochs]
+    files = [LoraEpoch(epoch_files[epoch], f"epoch {epoch}") for epoch in settings.epochs if epoch_files[epoch] != lora]
     others = [
         lambda name=name: load_base(
             profile.model.model_copy(update={"base": name, "vae": "", "prediction": "auto"}), device=device, dtype=dtype

@@ -51,7 +51,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class TrainingResult:
-    """What a finished training leaves behind."""
+    """What a finished training leaves behind; `epoch_files` are all that were kept, the last epoch's too."""
 
     lora: Path
     steps: int
@@ -174,7 +174,8 @@ class Recipe:
         )
         for copy in install(written.path, output.install_to):
             self._events.write("installed", file=copy)
-        return TrainingResult(written.path, self._step, self._losses[0], self._losses[-1], self._epoch_files)
+        files = {**self._epoch_files, self._epochs: written.path}
+        return TrainingResult(written.path, self._step, self._losses[0], self._losses[-1], files)
 
     def _steps_of(self, epoch: int) -> list[tuple[tuple[Sample, ...], ...]]:
         training = self._profile.training

@@ -65,7 +65,11 @@ def test_files_are_written_per_epoch_and_verified(profile: Profile, tmp_path: Pa
         "disc-000002.safetensors",
         "disc.safetensors",
     ]
-    assert result.epoch_files == {n: tmp_path / "out" / f"disc-00000{n}.safetensors" for n in (1, 2)}
+    assert result.epoch_files == {
+        1: tmp_path / "out" / "disc-000001.safetensors",
+        2: tmp_path / "out" / "disc-000002.safetensors",
+        3: result.lora,
+    }
     [verified] = [event for event in events if event["event"] == "verified"]
     assert verified["error"] < verified["bound"]
     assert len({model_hash(path) for path in (tmp_path / "out").iterdir()}) == 3
