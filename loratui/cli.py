@@ -13,7 +13,9 @@ from typing import Annotated, NoReturn
 import typer
 
 from loratui import __version__
+from loratui.command_line.options import Detach, Force, Json, Overrides, Pictures
 from loratui.command_line.picture import Images
+from loratui.command_line.run_commands import queue_app, run_app
 from loratui.command_line.terminal import Terminal
 from loratui.errors import LoratuiError
 from loratui.paths import data_directory
@@ -27,13 +29,8 @@ app = typer.Typer(
 )
 profile_app = typer.Typer(help="Saved profiles: new, list, show, path.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
-
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace files of that name instead of counting up.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Change a setting; may be repeated.")
-]
-Pictures = Annotated[Images, typer.Option("--images", help="How the grid is drawn in the terminal.")]
+app.add_typer(run_app)
+app.add_typer(queue_app, name="queue")
 
 
 def _version(wanted: bool) -> None:
@@ -51,35 +48,47 @@ def _loratui(
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
+    elif context.invoked_subcommand != "queue" and any((data_directory() / "queue").glob("*.waiting")):
+        from loratui.command_line.queueing import tell_of_left_behind
+
+        tell_of_left_behind(context.obj)
 
 
 @app.command()
 def demo(
     json: Json = False,
     out: Annotated[str, typer.Option("--out", metavar="DIR", help="Where the files are written (output/).")] = "",
+    detach: Detach = False,
     force: Force = False,
     images: Pictures = Images.auto,
 ) -> None:
     """Train the sample pictures on the tiny base model that comes along: offline, without a GPU."""
     from loratui.command_line.running import RunOptions, run_demo
 
-    raise typer.Exit(run_demo(out, RunOptions(force=force, images=images), Terminal(json)))
+    raise typer.Exit(run_demo(out, RunOptions(force=force, detach=detach, images=images), Terminal(json)))
 
 
 @app.command()
 def run(
-    profile: Annotated[str, typer.Argument(help="Name of a saved profile, or path of a TOML file.")],
+    profiles: Annotated[
+        list[str], typer.Argument(metavar="PROFILE...", help="Names of saved profiles, or paths of TOML files.")
+    ],
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
+    detach: Detach = False,
+    auto: Annotated[
+        bool, typer.Option("--auto", help="When memory does not suffice, go on in smaller pieces without asking.")
+    ] = False,
     json: Json = False,
     force: Force = False,
     images: Pictures = Images.auto,
 ) -> None:
-    """Train a LoRA as a profile says and draw its grid."""
-    from loratui.command_line.running import RunOptions, run_profile
+    """Train a LoRA as a profile says and draw its grid; several profiles one after the other."""
+    from loratui.command_line.running import RunOptions, run_profiles
 
-    options = RunOptions(dry_run=dry_run, force=force, images=images)
-    raise typer.Exit(run_profile(profile, overrides or [], options, Terminal(json)))
+    options = RunOptions(dry_run=dry_run, force=force, detach=detach, images=images)
+    changes = [*(overrides or []), *(["training.accept_smaller=true"] if auto else [])]
+    raise typer.Exit(run_profiles(profiles, changes, options, Terminal(json)))
 
 
 @app.command()
@@ -168,7 +177,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _exit_code(arguments: list[str]) -> int:
     terminal = Terminal(json="--json" in arguments)
     try:
-        code = app(arguments, prog_name="loratui", standalone_mode=False)
+        code = app(arguments, prog_name="loratui", standalone_mode=False, obj=terminal)
         return code if isinstance(code, int) else 0
     except LoratuiError as error:
         terminal.refuse(error)

@@ -1,36 +1,42 @@
-"""`run`, `demo` and `compare`: from a profile to a worker, and from its events to an answer.
+"""`run`, `demo`, `resume`, `attach`, `compare`: from a profile or a run to a worker, from its events to an answer."""
 
-Everything that can be refused is refused before the first file is written.
-"""
-
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from loratui.command_line.picture import Images, draw_picture
-from loratui.command_line.planning import plan_fields, say_plan, say_problems
-from loratui.command_line.record import Record
-from loratui.command_line.summary import say_compared, say_finished
-from loratui.command_line.terminal import Refused, Terminal
+from loratui.command_line.concluding import Outcome, conclude, conclude_failure
+from loratui.command_line.following import Follower, place_in_queue
+from loratui.command_line.interruptions import Interruptions
+from loratui.command_line.picture import Images
+from loratui.command_line.planning import plan_fields
+from loratui.command_line.preparing import DEMO, Order, create_all, demo_order, fetch_bases, order_of, prepare
+from loratui.command_line.telling import position_line
+from loratui.command_line.terminal import Terminal
 from loratui.command_line.watching import View, view_for
-from loratui.dataset.checks import Report, check
 from loratui.errors import ProfileError, RunError
-from loratui.hub.models import BaseLocation, fetch, locate
-from loratui.lora_file.naming import next_free
+from loratui.generation.check import check_comparison
+from loratui.hub.models import locate
 from loratui.paths import runs_directory
 from loratui.profile.changes import apply_overrides, resolve_paths
 from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Profile
-from loratui.profile.store import find_profile, load_profile, profile_name_of, profile_path, write_profile
-from loratui.runs.directory import RunDirectory, Task, create_run, find_run, list_runs
-from loratui.runs.events import Event, events_size, read_events
-from loratui.runs.launch import Ending, follow_worker, start_worker
-from loratui.runs.lock import is_alive
-from loratui.runs.plan import make_plan
-from loratui.runs.state import ended_as, run_state
+from loratui.profile.store import find_profile, load_profile, profile_path, write_profile
+from loratui.runs.directory import RunDirectory, find_run, list_runs
+from loratui.runs.ending import WorkerFailed
+from loratui.runs.events import EventReader, events_size, read_landmarks
+from loratui.runs.finding import choose_run, newest_or_living
+from loratui.runs.history import History, fold
+from loratui.runs.launch import start_run
+from loratui.runs.lock import is_alive, is_busy
+from loratui.runs.queue import take_back, ticket_of
+from loratui.runs.state import run_state
 from loratui.safe_text import printable
+from loratui.settings import read_settings
 
-DEMO = "demo"
+# With a free slot a worker lives within this many seconds; whoever detaches then hears "running", not "queued".
+_TIME_TO_BEGIN = 2.0
 _CHANGED_BY_COMPARE = ("comparison", "accelerate")
 
 
@@ -40,54 +46,99 @@ class RunOptions:
 
     dry_run: bool = False
     force: bool = False
+    detach: bool = False
     images: Images = Images.auto
 
 
-def run_profile(name_or_path: str, overrides: Sequence[str], options: RunOptions, terminal: Terminal) -> int:
-    """Train by a saved profile or a TOML file; returns the exit code."""
-    path = find_profile(name_or_path)
-    profile = apply_overrides(load_profile(name_or_path), overrides)
-    name = profile.output.name or profile_name_of(path)
-    return _train(profile, name, str(path.absolute()), overrides, options, terminal)
+@dataclass(frozen=True)
+class Following:
+    """A run to be followed.
+
+    Attributes:
+        history: What `reader` has read of it so far.
+        owns: It was started by this command.
+        then: The runs of this command that come after it.
+    """
+
+    run: RunDirectory
+    history: History
+    reader: EventReader
+    interruptions: Interruptions
+    owns: bool = True
+    then: Sequence[RunDirectory] = ()
+
+
+def run_profiles(names: Sequence[str], overrides: Sequence[str], options: RunOptions, terminal: Terminal) -> int:
+    """Train by saved profiles or TOML files, one after the other; returns the exit code."""
+    return _train([order_of(name, overrides) for name in names], options, terminal)
 
 
 def run_demo(out: str, options: RunOptions, terminal: Terminal) -> int:
     """Train the packaged pictures on the packaged base; returns the exit code."""
-    profile = demo_profile()
-    if out:
-        profile.output.directory = out
-    return _train(profile, profile.output.name or DEMO, DEMO, (), options, terminal)
+    return _train([demo_order(out)], options, terminal)
 
 
-def _train(
-    profile: Profile, name: str, origin: str, overrides: Sequence[str], options: RunOptions, terminal: Terminal
-) -> int:
-    profile = resolve_paths(profile, Path.cwd())
-    profile.output.name = next_free(profile.output.directory, name, force=options.force)
-    report = check(profile.dataset, profile.training.batch_size, profile.training.epochs)
-    _refuse_stops(report, terminal)
-    plan = make_plan(profile, report)
-    say_plan(plan, terminal)
+def _train(orders: Sequence[Order], options: RunOptions, terminal: Terminal) -> int:
+    prepared = prepare(orders, options.force, terminal)
+    read_settings()
     if options.dry_run:
-        terminal.answer(**plan_fields(plan))
-        return 0
-    _fetch_bases(profile, terminal)
-    run = create_run(profile, plan.manifest, runs_directory(), origin=origin, overrides=overrides)
+        return _answer([Outcome(0, plan_fields(one.plan)) for one in prepared], terminal)
+    for one in prepared:
+        fetch_bases(one.profile, terminal)
+    runs = create_all(prepared)
+    with Interruptions() as interruptions:
+        for run in runs:
+            terminal.say(f"Run {run.path}")
+            start_run(run)
+        if options.detach:
+            return _answer([_detached(run, terminal) for run in runs], terminal)
+        return _answer(_follow_all(runs, terminal, options.images, interruptions), terminal)
+
+
+def resume(name: str, detach: bool, images: Images, terminal: Terminal) -> int:
+    """Go on with a run that was stopped or interrupted; returns the exit code."""
+    run = choose_run(name, runs_directory())
+    reader = EventReader(run.events_path)
+    history = fold(reader.read())
+    if run_state(run) == "finished":
+        raise RunError(
+            f"The run {printable(run.path)} has finished.", f"Draw its grid again: loratui compare {run.name}"
+        )
+    step = history.state.get("step") if history.state else None
+    rate = history.rates.get(step) if isinstance(step, int) else None
+    with Interruptions() as interruptions:
+        start_run(run)
+        if isinstance(step, int):
+            terminal.say(f"Resuming {run.name} at {position_line(step, history.steps, rate)}.")
+        else:
+            terminal.say(f"{run.name} has saved no state yet: it starts from the beginning.")
+        if detach:
+            return _answer([_detached(run, terminal, step=step or 0, steps=history.steps)], terminal)
+        return _answer([_follow(Following(run, history, reader, interruptions), terminal, images)], terminal)
+
+
+def attach(name: str, images: Images, terminal: Terminal) -> int:
+    """Show what a run has done so far, then follow it; returns the exit code."""
+    run = choose_run(name, runs_directory()) if name else newest_or_living(runs_directory())
+    ticket = ticket_of(run)
+    if ticket is not None and not ticket.is_living:
+        raise RunError(
+            f"The run {printable(run.name)} waits for its turn, but what waited for it is gone, as after a restart.",
+            "Go on with all that wait: loratui queue start",
+        )
+    reader = EventReader(run.events_path)
+    history = fold(reader.read())
     terminal.say(f"Run {run.path}")
-    record = Record()
-    ending = _follow(run, "train", record, terminal)
-    if ending.kind != "finished":
-        return _say_unfinished(ending, run, record, terminal)
-    say_finished(terminal, run, record, ending.fields)
-    _draw_grid(ending.fields, terminal, options.images)
-    terminal.answer(**record.figures(ending.fields), run=str(run.path))
-    return 0
+    with Interruptions() as interruptions:
+        outcome = _follow(Following(run, history, reader, interruptions, owns=False), terminal, images)
+    curve = [[step, loss] for step, loss in history.losses.items()]
+    return _answer([Outcome(outcome.exit_code, {**outcome.fields, "curve": curve})], terminal)
 
 
 def compare(target: str, overrides: Sequence[str], images: Images, terminal: Terminal) -> int:
     """Draw the grid of a finished run again; `target` is a run, or a profile whose newest finished run is meant."""
     run, wanted = _run_to_compare(target)
-    if is_alive(run):
+    if is_busy(run):
         raise RunError(f"The run {printable(run.path)} is still at work.", "Wait until it has finished.")
     for override in overrides:
         if override.strip().partition(".")[0] not in _CHANGED_BY_COMPARE:
@@ -101,84 +152,92 @@ def compare(target: str, overrides: Sequence[str], images: Images, terminal: Ter
     frozen = resolve_paths(apply_overrides(frozen, overrides), Path.cwd())
     frozen.comparison.enabled = True
     locate(frozen.model.base)
-    _fetch_bases(frozen, terminal)
+    check_comparison(frozen, run.read_manifest())
+    fetch_bases(frozen, terminal)
     write_profile(frozen, run.comparison_profile_path, run.name)
-    record = Record()
-    ending = _follow(run, "compare", record, terminal)
-    if ending.kind != "finished":
-        return _say_unfinished(ending, run, record, terminal)
-    say_compared(terminal, run, ending.fields)
-    _draw_grid(ending.fields, terminal, images)
-    told = {key: value for key, value in ending.fields.items() if key not in ("event", "time", "attempt")}
-    terminal.answer(**told, warnings=record.warnings, run=str(run.path))
-    return 0
+    reader = EventReader(run.events_path, events_size(run.events_path))
+    with Interruptions() as interruptions:
+        start_run(run, "compare")
+        return _answer([_follow(Following(run, History(), reader, interruptions), terminal, images)], terminal)
 
 
 def _run_to_compare(target: str) -> tuple[RunDirectory, Profile]:
     """The run that `target` means, and the profile whose comparison is to be drawn."""
     if run := find_run(target, runs_directory()):
-        if ended_as(read_events(run.events_path)) != "finished":
-            raise RunError(f"The run {printable(run.path)} has not finished.", "Only a finished run can be drawn.")
+        if not _has_lora(run):
+            raise RunError(
+                f"The run {printable(run.path)} has not finished its training.", "Only a trained LoRA can be drawn."
+            )
         return run, run.read_profile()
     is_demo = target == DEMO and not profile_path(DEMO).is_file()
     profile = demo_profile() if is_demo else load_profile(target)
     origin = DEMO if is_demo else str(find_profile(target).absolute())
     for run in list_runs(runs_directory()):
-        if run.read_origin() == origin and run_state(run) == "finished":
+        if run.read_origin() == origin and not is_busy(run) and _has_lora(run):
             return run, resolve_paths(profile, Path.cwd())
     command = "loratui demo" if is_demo else f"loratui run {printable(target)}"
     raise RunError(f"No run of {printable(target)} has finished yet.", f"Train first: {command}")
 
 
-def _refuse_stops(report: Report, terminal: Terminal) -> None:
-    say_problems(report.problems, terminal)
-    if report.stops:
-        first = report.stops[0]
-        raise Refused(first.message, first.fix, problems=report.as_json()["problems"])
+def _has_lora(run: RunDirectory) -> bool:
+    """Say whether the training ended, even if the drawing after it failed."""
+    return any(event["event"] == "trained" for event in read_landmarks(run.events_path))
 
 
-def _fetch_bases(profile: Profile, terminal: Terminal) -> None:
-    for base in (profile.model.base, profile.model.vae, *profile.comparison.other_bases):
-        if base:
-            _fetch(locate(base), terminal)
+def _follow_all(
+    runs: Sequence[RunDirectory], terminal: Terminal, images: Images, interruptions: Interruptions
+) -> list[Outcome]:
+    """Follow runs one after the other; whoever leaves one or stops it by a signal leaves them all."""
+    outcomes: list[Outcome] = []
+    for number, run in enumerate(runs):
+        if len(runs) > 1:
+            terminal.say(f"\nRun {number + 1} of {len(runs)}: {run.name}", style="bold")
+        following = Following(run, History(), EventReader(run.events_path), interruptions, then=runs[number + 1 :])
+        outcome = _follow(following, terminal, images)
+        outcomes.append(outcome)
+        if outcome.left or outcome.exit_code > 128:
+            break
+    return outcomes
 
 
-def _fetch(location: BaseLocation, terminal: Terminal) -> None:
-    if location.kind in ("hub", "hub_file"):
-        terminal.say(f"Making sure that {location.name} is on this computer; a first download takes a while.")
-    fetch(location)
-
-
-def _follow(run: RunDirectory, task: Task, record: Record, terminal: Terminal) -> Ending:
-    start = events_size(run.events_path)
-    process = start_worker(run, task)
+def _follow(following: Following, terminal: Terminal, images: Images) -> Outcome:
+    run, history = following.run, following.history
     view: View = view_for(terminal)
 
-    def take(event: Event) -> None:
-        record.take(event)
-        view.show(event)
-
-    def stopping(signal_number: int) -> None:
-        view.note("Stopping after this step. Ctrl+C again leaves the worker running and returns at once.")
+    def take_others_back() -> None:
+        # First, or the next one would begin as soon as this one ends.
+        for waiting in filter(take_back, following.then):
+            terminal.say(f"{waiting.name} was taken out of the queue.")
 
     try:
-        return follow_worker(run, process, take, start=start, on_stopping=stopping)
+        view.begin(history)
+        follower = Follower(
+            run, terminal, view, following.interruptions, owns=following.owns, before_stop=take_others_back
+        )
+        ending = follower.follow(history, following.reader)
+    except WorkerFailed as error:
+        view.close()
+        return conclude_failure(error, run, history, terminal)
     finally:
         view.close()
+    return conclude(ending, run, history, terminal, images)
 
 
-def _say_unfinished(ending: Ending, run: RunDirectory, record: Record, terminal: Terminal) -> int:
-    step = ending.fields.get("step") or record.step
-    if ending.kind == "left":
-        what = f"The worker goes on by itself; its run is {printable(run.path)}."
+def _detached(run: RunDirectory, terminal: Terminal, **figures: Any) -> Outcome:
+    place, deadline = "", time.monotonic() + _TIME_TO_BEGIN
+    while not is_alive(run) and is_busy(run) and not place and time.monotonic() < deadline:
+        time.sleep(0.05)
+        place = place_in_queue(run)
+    if place:
+        terminal.say(place)
+    terminal.say(f"{run.name} goes on by itself. See it: loratui attach {run.name}")
+    return Outcome(0, {"name": run.name, "run": str(run.path), "state": run_state(run), **figures})
+
+
+def _answer(outcomes: Sequence[Outcome], terminal: Terminal) -> int:
+    """Write the JSON answer; returns the first exit code that is not 0."""
+    if len(outcomes) == 1:
+        terminal.answer(**outcomes[0].fields)
     else:
-        what = f"The run was stopped at step {printable(step)}; it is {printable(run.path)}."
-    terminal.say(what)
-    terminal.answer(error=what, todo="", state=ending.kind, step=step, run=str(run.path), saved=record.saved)
-    return ending.exit_code
-
-
-def _draw_grid(last: Event, terminal: Terminal, images: Images) -> None:
-    grid = last.get("grid")
-    if isinstance(grid, str) and grid and Path(grid).is_file():
-        draw_picture(Path(grid), terminal, images)
+        terminal.answer(runs=[outcome.fields for outcome in outcomes])
+    return next((outcome.exit_code for outcome in outcomes if outcome.exit_code), 0)

@@ -2,41 +2,60 @@
 
 from pathlib import Path
 
-from loratui.command_line.record import Record
+from loratui.command_line.telling import recovery_line
 from loratui.command_line.terminal import Terminal, duration, number
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event
+from loratui.runs.history import History
 from loratui.runs.places import size_text
+from loratui.safe_text import printable
 
 _FILES_SHOWN = 8
 _EPOCHS_SHOWN = 40
 
 
-def say_finished(terminal: Terminal, run: RunDirectory, record: Record, last: Event) -> None:
+def say_finished(terminal: Terminal, run: RunDirectory, history: History, last: Event) -> None:
     """Say what a finished training left behind."""
-    seconds, memory = last.get("seconds"), last.get("peak_memory_bytes")
     terminal.say()
     terminal.say(
-        f"Finished: {number(last.get('steps', record.step), 'd')} steps"
-        + (f" in {duration(seconds)}" if isinstance(seconds, int | float) else "")
-        + f", loss {number(last.get('first_loss', record.first_loss))} → "
-        + number(last.get("last_loss", record.last_loss)),
+        f"Finished: {number(last.get('steps', history.step), 'd')} steps"
+        + _time_taken(history, last)
+        + f", loss {number(last.get('first_loss', history.first_loss))} → "
+        + number(last.get("last_loss", history.last_loss)),
         style="bold green",
     )
     lora = str(last.get("lora") or "")
     _say_file(terminal, "LoRA", lora)
     _say_file(terminal, "grid", str(last.get("grid") or ""))
-    _say_epochs(terminal, [file for file in record.saved if file != lora])
-    for copy in record.installed:
+    _say_epochs(terminal, [file for file in history.saved if file != lora])
+    for copy in history.installed:
         _say_file(terminal, "copy", copy)
     _say_file(terminal, "run", str(run.path))
-    _say_validation(terminal, record)
-    if isinstance(memory, int | float):
-        terminal.say(f"Peak memory {size_text(int(memory))}.")
-    for message in dict.fromkeys(record.warnings):
+    _say_validation(terminal, history)
+    _say_memory(terminal, last)
+    _say_recovered(terminal, history)
+    for message in dict.fromkeys(history.warnings):
         terminal.say(f"warning: {message}", style="yellow")
     if lora:
         terminal.say(f"Prompts use it as <lora:{Path(lora).stem}:0.8>; 0.7–0.9 is for every day, 1.0–1.2 is strong.")
+
+
+def say_stopped(terminal: Terminal, run: RunDirectory, history: History, last: Event) -> None:
+    """Say where a run was stopped, what it left behind, and how it goes on."""
+    step = last.get("step") if isinstance(last.get("step"), int) else history.step
+    of = f" of {history.steps}" if history.steps else ""
+    terminal.say(f"The run was stopped at step {step}{of}; it is {run.path}.")
+    _say_file(terminal, "LoRA", str(last.get("lora") or ""))
+    _say_epochs(terminal, [file for file in history.saved if file != last.get("lora")])
+    _say_validation(terminal, history)
+    _say_recovered(terminal, history)
+    terminal.say(f"Go on with it: loratui resume {printable(run.name)}")
+
+
+def say_left(terminal: Terminal, run: RunDirectory) -> None:
+    """Say how to come back to a run that goes on by itself."""
+    terminal.say(f"The worker goes on by itself; its run is {run.path}.")
+    terminal.say(f"See it again: loratui attach {run.name}")
 
 
 def say_compared(terminal: Terminal, run: RunDirectory, last: Event) -> None:
@@ -45,6 +64,25 @@ def say_compared(terminal: Terminal, run: RunDirectory, last: Event) -> None:
     terminal.say("The comparison is drawn.", style="bold green")
     _say_file(terminal, "grid", str(last.get("grid") or ""))
     _say_file(terminal, "run", str(run.path))
+
+
+def _time_taken(history: History, last: Event) -> str:
+    seconds = last.get("seconds")
+    if history.attempts > 1 and history.worked:
+        return f" in {duration(history.worked)} and {history.attempts} attempts"
+    return f" in {duration(seconds)}" if isinstance(seconds, int | float) else ""
+
+
+def _say_memory(terminal: Terminal, last: Event) -> None:
+    memory, on_gpu = last.get("peak_memory_bytes"), last.get("peak_gpu_memory_bytes")
+    if isinstance(memory, int | float):
+        gpu = f", {size_text(int(on_gpu))} on the GPU" if isinstance(on_gpu, int | float) else ""
+        terminal.say(f"Peak memory {size_text(int(memory))}{gpu}.")
+
+
+def _say_recovered(terminal: Terminal, history: History) -> None:
+    for line in dict.fromkeys(map(recovery_line, history.recovered)):
+        terminal.say(line, style="yellow")
 
 
 def _say_file(terminal: Terminal, label: str, path: str) -> None:
@@ -59,13 +97,15 @@ def _say_epochs(terminal: Terminal, files: list[str]) -> None:
         terminal.say(f"  {'':<7}and {len(files) - _FILES_SHOWN} more")
 
 
-def _say_validation(terminal: Terminal, record: Record) -> None:
-    best = record.best_epoch
+def _say_validation(terminal: Terminal, history: History) -> None:
+    best = history.best_epoch
     if best is None:
         return
-    terminal.say(f"Validation loss after each epoch (0: before training), lowest after epoch {best}:")
-    every = -(-len(record.validation) // _EPOCHS_SHOWN)
-    shown = [epoch for place, epoch in enumerate(record.validation) if place % every == 0 or epoch == best]
-    cells = [f"{epoch:>5}: {record.validation[epoch]:.4f}{'*' if epoch == best else ' '}" for epoch in shown]
+    last = max(history.validation)
+    which = "the last, which is the best" if best == last else f"so epoch {best} is the one to try first"
+    terminal.say(f"Validation loss after each epoch (0: before training), lowest after epoch {best}: {which}.")
+    every = -(-len(history.validation) // _EPOCHS_SHOWN)
+    shown = [epoch for place, epoch in enumerate(history.validation) if place % every == 0 or epoch == best]
+    cells = [f"{epoch:>5}: {history.validation[epoch]:.4f}{'*' if epoch == best else ' '}" for epoch in shown]
     for first in range(0, len(cells), 5):
         terminal.say("  ".join(cells[first : first + 5]))

@@ -44,6 +44,16 @@ class Terminal:
         """Whether a person watches stdout in a terminal that can redraw a line."""
         return not self.json and self.out.is_terminal and os.environ.get("TERM", "") not in ("", "dumb")
 
+    @property
+    def speaks_unicode(self) -> bool:
+        """Whether stdout takes more than ASCII."""
+        return self.out.encoding.lower().replace("-", "").startswith("utf")
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether a person can be asked and answer with a key."""
+        return not self.json and self.out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
+
     def say(self, text: str = "", style: str = "") -> None:
         """Write a line for a person."""
         if not self.json:
@@ -59,20 +69,31 @@ class Terminal:
         if self.json:
             self._write(fields)
 
+    def answer_list(self, values: list[dict[str, Any]]) -> None:
+        """Write a JSON array instead of an object, where one was asked for."""
+        if self.json:
+            self._write(values)
+
     def refuse(self, error: LoratuiError) -> None:
         """Say what is wrong and what to do about it."""
         if self.json:
             details = error.details if isinstance(error, Refused) else {}
             self._write({"error": error.what, "todo": error.todo, **details})
             return
+        self.complain(error)
+
+    def complain(self, error: LoratuiError) -> None:
+        """Say to a person only what is wrong; the JSON object is still to come."""
+        if self.json:
+            return
         self.err.print(Text.assemble(("error: ", "bold red"), _lines(error.what)))
         if error.todo:
             self.err.print(Text("  " + _lines(error.todo)))
 
     @staticmethod
-    def _write(fields: dict[str, Any]) -> None:
+    def _write(value: dict[str, Any] | list[dict[str, Any]]) -> None:
         # ASCII, so that what a file's name holds reaches a terminal as \u escapes only.
-        sys.stdout.write(json.dumps(fields, default=str) + "\n")
+        sys.stdout.write(json.dumps(value, default=str) + "\n")
         sys.stdout.flush()
 
 

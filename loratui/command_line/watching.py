@@ -1,20 +1,24 @@
 """A worker's events as a person sees them arrive: a progress bar in a terminal, few plain lines elsewhere."""
 
 import time
-from pathlib import Path
 from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from loratui.command_line.replay import say_replay
+from loratui.command_line.telling import event_line, figures_of, phase_of, training_line
 from loratui.command_line.terminal import Terminal, duration, number
 from loratui.runs.events import Event
-from loratui.safe_text import printable
+from loratui.runs.history import History
 
 _PLAIN_LINES = 20
 
 
 class View(Protocol):
     """Something that shows events."""
+
+    def begin(self, history: History) -> None:
+        """Show what came before the first event, where anything did."""
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -35,6 +39,9 @@ def view_for(terminal: Terminal) -> View:
 
 class SilentView:
     """Shows nothing: stdout belongs to the JSON object."""
+
+    def begin(self, history: History) -> None:
+        pass
 
     def show(self, event: Event) -> None:
         pass
@@ -57,11 +64,22 @@ class PlainView:
         self._validation: object = None
         self._clock = _StepClock()
 
+    def begin(self, history: History) -> None:
+        say_replay(history, self._terminal)
+        self._steps = history.steps
+        self._next_step = history.step + 1
+        self._validation = next(reversed(history.validation.values()), None)
+
     def show(self, event: Event) -> None:
         kind = event["event"]
         if kind == "training":
             self._steps = _count(event, "steps")
             self._terminal.say(training_line(event))
+        elif kind == "resumed":
+            # What the worker before it still did is done again.
+            self._next_step = _count(event, "step") + 1
+            self._clock = _StepClock()
+            self._terminal.say(event_line(event))
         elif kind == "step":
             self._step(event)
         elif kind == "validation":
@@ -117,6 +135,13 @@ class LiveView:
         self._progress.start()
         self._enter("starting", None)
 
+    def begin(self, history: History) -> None:
+        say_replay(history, self._terminal)
+        self._steps = history.steps
+        if history.step:
+            self._enter("training", self._steps)
+            self._advance(history.step, self._steps)
+
     def show(self, event: Event) -> None:
         kind = event["event"]
         if kind == "training":
@@ -167,48 +192,6 @@ class _StepClock:
         """Seconds, or 0 when they cannot be told."""
         started, first = self._since or (0.0, step)
         return (time.monotonic() - started) / (step - first) * (steps - step) if step > first else 0.0
-
-
-def phase_of(event: Event) -> str:
-    """What the worker is busy with, by a "caching" or "drawing" event."""
-    if event["event"] == "drawing":
-        return "drawing the comparison"
-    return f"caching {printable(event.get('what') or 'pictures')}"
-
-
-def figures_of(event: Event) -> str:
-    """Loss and learning rate of a step."""
-    return f"loss {number(event.get('loss'))}  lr {number(event.get('lr'), '.1e')}"
-
-
-def training_line(event: Event) -> str:
-    """What is about to be trained."""
-    return (
-        f"Training {number(event.get('steps'), 'd')} steps in {number(event.get('epochs'), 'd')} epochs: "
-        f"{number(event.get('modules'), 'd')} modules, {number(event.get('parameters'), ',d')} parameters"
-    )
-
-
-def event_line(event: Event, quiet: bool = False) -> str:
-    """The line that an event deserves, or ""; with `quiet` only what is said a few times in a run."""
-    match event["event"]:
-        case "base":
-            where = ", ".join(str(event[key]) for key in ("family", "device", "precision") if event.get(key))
-            return f"Base {event.get('name', '?')}" + (f" ({where})" if where else "")
-        case "validation" if not quiet:
-            return f"epoch {number(event.get('epoch'), 'd')}: validation loss {number(event.get('loss'))}"
-        case "saved" if not quiet:
-            return f"saved {Path(str(event.get('file', '?'))).name}"
-        case "verified":
-            return (
-                f"Verified {Path(str(event.get('file', '?'))).name} with diffusers: relative error "
-                f"{number(event.get('error'), '.1e')}, at most {number(event.get('bound'), '.1e')} allowed"
-            )
-        case "installed":
-            return f"installed {event.get('file', '?')}"
-        case "warning":
-            return f"warning: {event.get('message', '')}"
-    return ""
 
 
 def _count(event: Event, key: str) -> int:

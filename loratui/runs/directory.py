@@ -69,6 +69,11 @@ class RunDirectory:
         return self.path / "lock"
 
     @property
+    def waiter_lock_path(self) -> Path:
+        """Held by the process that waits for the run's turn and then for its worker."""
+        return self.path / "waiter.lock"
+
+    @property
     def cache(self) -> Path:
         return self.path / "cache"
 

@@ -4,6 +4,7 @@ The steps come from the same schedule over the same manifest that the worker tra
 the run. Nothing is written here.
 """
 
+import importlib.util
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from loratui.lora_file.install import lora_folder
 from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
+from loratui.runs.launcher import check_processes
 from loratui.runs.places import DiskNeed, check_loras_exist, check_room, check_writable
 
 # LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
@@ -27,6 +29,8 @@ _TEXT_ENCODER_PER_RANK = 166_000
 _DEMO_SHARE = 0.1
 _BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
 _PROMPTS_FROM_CAPTIONS = 3
+# Two resume checkpoints are kept while a third is written.
+_STATES = 3
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     check_writable(runs_directory(), "LORATUI_HOME")
     for directory in profile.output.install_to:
         lora_folder(directory)
+    _check_engine(profile)
 
     manifest = freeze(report, profile)
     training, processes = profile.training, profile.accelerate.processes
@@ -95,11 +100,11 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     steps = total_steps(manifest, profile)
     epochs = -(-steps // per_epoch) if per_epoch else 0
     saved = _saved_epochs(profile, epochs)
-    _check_compared_epochs(profile, saved)
+    _check_compared_epochs(profile, saved, epochs)
     files = _files(profile, output, saved)
     disk = (
         DiskNeed(output, _output_bytes(profile, base, len(files))),
-        DiskNeed(runs_directory(), _run_bytes(profile, manifest)),
+        DiskNeed(runs_directory(), _run_bytes(profile, manifest) + _STATES * _state_bytes(profile, base)),
     )
     check_room(disk)
     trained = [image for image in manifest.images if not image.regularisation]
@@ -152,8 +157,23 @@ def _saved_epochs(profile: Profile, epochs: int) -> range:
     return saved[-profile.training.keep_last :] if profile.training.keep_last else saved
 
 
-def _check_compared_epochs(profile: Profile, saved: range) -> None:
-    missing = [epoch for epoch in profile.comparison.epochs if epoch not in saved]
+def _check_engine(profile: Profile) -> None:
+    """Refuse what this installation cannot do."""
+    check_processes(profile.accelerate)
+    if profile.training.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
+        raise RunError(
+            "training.optimizer is adamw8bit, but the package bitsandbytes is not installed.",
+            "Install it (pip install 'loratui[adamw8bit]'), or set training.optimizer to adamw.",
+        )
+    if profile.accelerate.dynamo != "no":
+        raise RunError(
+            f"accelerate.dynamo is {profile.accelerate.dynamo}, but the training loop does not compile yet.",
+            'Set accelerate.dynamo to "no".',
+        )
+
+
+def _check_compared_epochs(profile: Profile, saved: range, last: int) -> None:
+    missing = [epoch for epoch in profile.comparison.epochs if epoch not in saved and epoch != last]
     if profile.comparison.enabled and missing:
         there = f"{saved[0]} to {saved[-1]} in steps of {saved.step}" if saved else "none"
         raise RunError(
@@ -174,15 +194,22 @@ def _files(profile: Profile, output: Path, saved: range) -> tuple[Path, ...]:
 
 
 def _output_bytes(profile: Profile, base: BaseLocation, files: int) -> int:
+    grid = _grid_bytes(profile) if profile.comparison.enabled else 0
+    return _parameters(profile, base) * _BYTES[profile.output.precision] * files + grid
+
+
+def _state_bytes(profile: Profile, base: BaseLocation) -> int:
+    """A resume checkpoint: masters and AdamW's two moments in fp32."""
+    return _parameters(profile, base) * 3 * 4
+
+
+def _parameters(profile: Profile, base: BaseLocation) -> int:
     network = profile.network
     unet = _UNET_PER_RANK_WITH_CONV if network.conv_rank else _UNET_PER_RANK
     parameters = network.rank * unet + network.conv_rank * _UNET_PER_CONV_RANK
     if network.train_text_encoder:
         parameters += network.rank * _TEXT_ENCODER_PER_RANK
-    if base.kind == "demo":
-        parameters = int(parameters * _DEMO_SHARE)
-    grid = _grid_bytes(profile) if profile.comparison.enabled else 0
-    return parameters * _BYTES[profile.output.precision] * files + grid
+    return int(parameters * _DEMO_SHARE) if base.kind == "demo" else parameters
 
 
 def _run_bytes(profile: Profile, manifest: Manifest) -> int:

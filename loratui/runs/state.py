@@ -1,40 +1,51 @@
-"""What has become of a run, read from its lock and its events alone."""
+"""What has become of a run, read from its locks, its place in the queue and its events alone."""
 
 from collections.abc import Iterable
 from typing import Literal
 
 from loratui.runs.directory import RunDirectory
-from loratui.runs.events import Event, read_events
+from loratui.runs.events import Event, read_landmarks
+from loratui.runs.history import History, fold
 from loratui.runs.lock import is_alive
+from loratui.runs.queue import ticket_of
 
-State = Literal["running", "finished", "failed", "stopped", "interrupted"]
+State = Literal["queued", "running", "finished", "failed", "stopped", "interrupted"]
 
-ENDS: dict[str, State] = {"finished": "finished", "failed": "failed", "stopped": "stopped"}
+ENDS: dict[str, State] = {
+    "finished": "finished",
+    "failed": "failed",
+    "stopped": "stopped",
+    "interrupted": "interrupted",
+}
 
 
-def run_state(run: RunDirectory) -> State:
-    """The state of a run: the lock says whether it is running, the last event of its training how it ended.
+def run_state(run: RunDirectory, history: History | None = None) -> State:
+    """The state of a run: the lock says whether it is running, the queue whether it waits, its events how it ended.
 
-    Without either it is "interrupted": killed, or never started. A comparison that is drawn again later does not
-    change what became of the training.
+    Without any of these it is "interrupted": killed, or never started. A comparison that is drawn again later does
+    not change what became of the training.
+
+    Args:
+        history: What its events tell, where it was read after the run was known not to be alive.
     """
     # The lock is asked first: a worker that ends in between has then written its last event.
     if is_alive(run):
         return "running"
-    return ended_as(read_events(run.events_path))
+    ticket = ticket_of(run)
+    if ticket is not None and ticket.task == "train":
+        return "running" if ticket.starting else "queued"
+    return state_of(history or fold(read_landmarks(run.events_path)))
 
 
 def ended_as(events: Iterable[Event]) -> State:
     """How the latest training attempt among `events` ended; without an ending it was interrupted."""
-    state: State = "interrupted"
-    attempt: object = None
-    comparing = False
-    for event in events:
-        if event["event"] == "started" or event.get("attempt") != attempt:
-            attempt = event.get("attempt")
-            comparing = event.get("task") == "compare"
-            if not comparing:
-                state = "interrupted"
-        if not comparing:
-            state = ENDS.get(event["event"], state)
-    return state
+    return state_of(fold(events))
+
+
+def state_of(history: History) -> State:
+    """How the latest training attempt ended."""
+    if history.end is not None:
+        return ENDS[history.end["event"]]
+    # A worker that left by itself without a last word, as one that cannot import torch does.
+    returncode = history.exited.get("returncode") if history.exited and history.task == "train" else None
+    return "failed" if isinstance(returncode, int) and 0 < returncode < 128 else "interrupted"

@@ -119,7 +119,7 @@ def test_no_list_of_profiles_is_no_error(work: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out) == {"profiles": []}
 
 
-def test_compare_finds_the_newest_finished_run_of_a_profile(work: Path) -> None:
+def test_compare_finds_the_newest_run_of_a_profile_that_has_a_lora(work: Path) -> None:
     from loratui.command_line.running import _run_to_compare
 
     root = work.parent / "home" / "data" / "runs"
@@ -127,7 +127,7 @@ def test_compare_finds_the_newest_finished_run_of_a_profile(work: Path) -> None:
     profile = read_profile(work / "emi.toml")
     profile.output.name = "emi"
     runs = []
-    for stamp, ends in (("1", ["finished"]), ("2", ["finished"]), ("3", ["failed"]), ("4", [])):
+    for stamp, ends in (("1", ["trained", "finished"]), ("2", ["trained", "failed"]), ("3", ["failed"]), ("4", [])):
         run = create_run(profile, manifest, root, origin=str(work / "emi.toml"))
         run = type(run)(run.path.rename(root / f"2026010{stamp}-000000-emi"))
         with EventWriter(run.events_path) as events:

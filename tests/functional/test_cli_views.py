@@ -7,13 +7,15 @@ import pytest
 from PIL import Image
 from rich.console import Console
 
+from loratui.command_line.concluding import finished_fields
+from loratui.command_line.curve import curve
 from loratui.command_line.picture import Images, draw_picture
-from loratui.command_line.record import Record
 from loratui.command_line.summary import say_finished
 from loratui.command_line.terminal import Terminal, duration
 from loratui.command_line.watching import LiveView, PlainView, SilentView, view_for
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event
+from loratui.runs.history import History, fold
 
 
 def terminal(is_terminal: bool, json: bool = False) -> tuple[Terminal, io.StringIO]:
@@ -102,14 +104,13 @@ def test_with_json_nothing_is_shown(tmp_path: Path) -> None:
     assert stream.getvalue() == ""
 
 
-def test_the_record_keeps_what_the_summary_says(tmp_path: Path) -> None:
-    record = Record()
+def test_the_summary_says_what_the_events_told(tmp_path: Path) -> None:
     (tmp_path / "emi-000002.x").touch()
-    for event in a_run(100, tmp_path):
-        record.take(event)
-    assert (record.first_loss, record.last_loss) == (1.0, 0.01)
-    assert record.best_epoch == 5
-    assert record.saved == [str(tmp_path / "emi-000002.x")]
+    history = fold(a_run(100, tmp_path))
+    history.take({"event": "recovered", "what": "out of memory: batch 1 from here", "step": 40})
+    assert (history.first_loss, history.last_loss) == (1.0, 0.01)
+    assert history.best_epoch == 5
+    assert history.saved == [str(tmp_path / "emi-000002.x")]
     last: Event = {
         "event": "finished",
         "attempt": 1,
@@ -121,17 +122,29 @@ def test_the_record_keeps_what_the_summary_says(tmp_path: Path) -> None:
         "last_loss": 0.01,
         "peak_memory_bytes": 1_500_000_000,
     }
-    figures = record.figures(last)
-    assert {"lora", "grid", "steps", "seconds", "first_loss", "last_loss", "validation", "best_epoch"} <= set(figures)
+    figures = finished_fields(history, last)
+    assert {
+        "lora",
+        "grid",
+        "steps",
+        "seconds",
+        "first_loss",
+        "last_loss",
+        "validation",
+        "best_epoch",
+        "recovered",
+    } <= set(figures)
     assert "event" not in figures
     where, stream = terminal(False)
-    say_finished(where, RunDirectory(tmp_path), record, last)
+    say_finished(where, RunDirectory(tmp_path), history, last)
     said = stream.getvalue()
     for part in (
         "100 steps in 1 min 2 s",
         "loss 1.0000 → 0.0100",
         "emi-000002.x",
         "5: 0.1000*",
+        "epoch 5 is the one to try first",
+        "recovered: out of memory: batch 1 from here (step 40)",
         "<lora:emi:0.8>",
         "1.5 GB",
     ):
@@ -140,7 +153,7 @@ def test_the_record_keeps_what_the_summary_says(tmp_path: Path) -> None:
 
 def test_a_run_without_validation_or_figures_still_has_a_summary(tmp_path: Path) -> None:
     where, stream = terminal(False)
-    say_finished(where, RunDirectory(tmp_path), Record(), {"event": "finished", "first_loss": None})
+    say_finished(where, RunDirectory(tmp_path), History(), {"event": "finished", "first_loss": None})
     assert "loss ? → ?" in stream.getvalue()
 
 
@@ -170,3 +183,44 @@ def test_no_grid_is_drawn_where_none_is_wanted(
 )
 def test_durations_in_a_persons_units(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_whoever_comes_later_sees_the_whole_curve_in_few_lines(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    where, stream = terminal(is_terminal)
+    view = view_for(where)
+    view.begin(fold(a_run(10_000, tmp_path)))
+    view.close()
+    said = stream.getvalue()
+    assert "loss of steps 1–10000, 1.0000 → 0.0001:" in said
+    assert "█" in said
+    assert "step 10000 of 10000" in said
+    assert "epoch 1000: validation loss" in said
+    assert len(said.splitlines()) < 40
+    assert "\x1b[2J" not in said
+
+
+def test_after_a_replay_the_plain_view_goes_on_where_it_is(tmp_path: Path) -> None:
+    where, stream = terminal(False)
+    view = view_for(where)
+    view.begin(fold(a_run(120, tmp_path)[:-5]))
+    stream.truncate(0)
+    view.show({"event": "resumed", "step": 100, "steps": 120, "lr": 1.3e-4})
+    view.show({"event": "step", "step": 101, "loss": 0.5, "lr": 1e-4})
+    said = stream.getvalue()
+    assert "Resumed at step 100 of 120, learning rate 1.3e-04" in said
+    assert "step 101/120  loss 0.5000" in said
+
+
+def test_a_curve_is_as_wide_as_it_may_be_and_falls_when_the_loss_falls() -> None:
+    falling = {step: 1 / step for step in range(1, 5000)}
+    drawn = curve(falling)
+    assert len(drawn) == 60
+    assert drawn[0] == "█"
+    assert drawn[-1] == "▁"
+    assert curve({1: 0.5, 2: 0.5}) == "▁▁"
+    assert curve({}) == ""
+    assert curve(falling, unicode=False).isascii()

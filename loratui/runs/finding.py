@@ -1,0 +1,86 @@
+"""Which run a person means: by its name or the beginning of it, its LoRA's name, a path, or by saying nothing."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from loratui.errors import RunError
+from loratui.runs.directory import RunDirectory, find_run, list_runs
+from loratui.runs.lock import is_busy
+from loratui.runs.queue import tickets
+from loratui.safe_text import printable
+
+_STAMP = re.compile(r"\d{8}-\d{6}-")
+_NAMED = 6
+
+
+def choose_run(name: str, root: Path) -> RunDirectory:
+    """The run that `name` means among those below `root`.
+
+    Args:
+        name: A run's name or path; else the name of a LoRA or profile, of which the newest run is meant; else the
+            beginning of one run's name.
+
+    Raises:
+        RunError: there is none, or several begin like this.
+    """
+    if exact := find_run(name, root):
+        return exact
+    runs = list_runs(root)
+    for run in runs:
+        if name and name in (output_name(run), Path(run.read_origin()).stem):
+            return run
+    beginning = [run for run in runs if name and run.name.startswith(name)]
+    if len(beginning) == 1:
+        return beginning[0]
+    if beginning:
+        raise RunError(f"Several runs begin with {printable(name)}: {_names(beginning)}.", "Give more of its name.")
+    raise RunError(f"There is no run {printable(name)}.", "`loratui runs` lists them.")
+
+
+def newest_or_living(root: Path) -> RunDirectory:
+    """The newest run that works or waits, else the newest of all.
+
+    Raises:
+        RunError: there are no runs.
+    """
+    runs = list_runs(root)
+    if not runs:
+        raise RunError("There are no runs yet.", "Train something: loratui run PROFILE")
+    # What works is nearer to a person's mind than what waits behind it.
+    return next(iter([*_working(runs), *living_runs(root)]), runs[0])
+
+
+def only_living(root: Path) -> RunDirectory:
+    """The one run that works or waits.
+
+    Raises:
+        RunError: there is none, or there are several.
+    """
+    living = living_runs(root)
+    if not living:
+        raise RunError("No run is at work.", "`loratui runs` lists them.")
+    if len(living) > 1:
+        raise RunError(f"Several runs are at work or wait: {_names(living)}.", "Say which one.")
+    return living[0]
+
+
+def living_runs(root: Path) -> list[RunDirectory]:
+    """The runs that work or wait, the newest first."""
+    waiting = {ticket.run.path for ticket in tickets()}
+    return [run for run in list_runs(root) if run.path.absolute() in waiting or is_busy(run)]
+
+
+def output_name(run: RunDirectory) -> str:
+    """The name of the LoRA that a run makes, as it stands in the run's own name."""
+    return _STAMP.sub("", run.name, count=1)
+
+
+def _working(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
+    waiting = {ticket.run.path for ticket in tickets()}
+    return [run for run in runs if run.path.absolute() not in waiting and is_busy(run)]
+
+
+def _names(runs: Sequence[RunDirectory]) -> str:
+    named = ", ".join(printable(run.name) for run in runs[:_NAMED])
+    return named + (f" and {len(runs) - _NAMED} more" if len(runs) > _NAMED else "")

@@ -1,0 +1,172 @@
+"""Who is next: one ticket file a waiting run, with increasing numbers; the oldest living one may take its slots.
+
+Knows nothing of processes. A ticket whose waiter is dead (its lock is not held) is passed over by the living ones and
+waits for somebody to start its waiter again, as after a reboot. A ticket is gone once its worker lives.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from loratui.errors import RunError
+from loratui.runs.directory import RunDirectory, Task
+from loratui.runs.events import EventWriter, events_size
+from loratui.runs.lock import is_attended
+from loratui.runs.slots import queue_directory
+from loratui.safe_text import printable
+
+_WAITING, _STARTING = ".waiting", ".starting"
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """A run's place in the queue.
+
+    Attributes:
+        starting: Its turn has come: its slots are taken and its worker is being started.
+    """
+
+    number: int
+    run: RunDirectory
+    task: Task
+    slots: tuple[str, ...]
+    path: Path
+    starting: bool = False
+
+    @property
+    def is_living(self) -> bool:
+        """Whether a process waits for its turn."""
+        return is_attended(self.run)
+
+    def is_before(self, other: "Ticket") -> bool:
+        """Whether `other` has to let this one go first."""
+        return self.number < other.number and not set(self.slots).isdisjoint(other.slots) and self.is_living
+
+    def begin(self) -> "Ticket | None":
+        """Mark the ticket as starting; None when it was taken back."""
+        path = self.path.with_suffix(_STARTING)
+        with _queue_lock():
+            try:
+                os.rename(self.path, path)
+            except FileNotFoundError:
+                return None
+        return Ticket(self.number, self.run, self.task, self.slots, path, starting=True)
+
+    def remove(self) -> None:
+        """Take the ticket away; a second time does nothing."""
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+
+def add_ticket(run: RunDirectory, task: Task, slots: Sequence[str]) -> Ticket:
+    """Put a run at the end of the queue; a ticket that it left there before is replaced.
+
+    Raises:
+        RunError: the queue cannot be written.
+    """
+    content = json.dumps({"run": str(run.path.absolute()), "task": task, "slots": list(slots)})
+    try:
+        with _queue_lock():
+            for old in _ticket_files():
+                if (ticket := _read(old)) is not None and ticket.run.path == run.path.absolute():
+                    ticket.remove()
+            number = 1 + max(map(_number, _ticket_files()), default=0)
+            path = queue_directory() / f"{number:06d}-{run.name[:200]}{_WAITING}"
+            draft = path.with_name(f".{path.name}.{os.getpid()}")
+            with draft.open("w", encoding="ascii") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            draft.rename(path)
+    except OSError as error:
+        raise RunError(
+            f"The queue {queue_directory()} cannot be written: {error.strerror or error}.",
+            "Make room there, or set LORATUI_HOME to a directory that can be written.",
+        ) from error
+    return Ticket(number, RunDirectory(run.path.absolute()), task, tuple(slots), path)
+
+
+def tickets() -> list[Ticket]:
+    """The tickets by number: those that wait, living or not, and those whose worker is just being started."""
+    read = filter(None, map(_read, _ticket_files()))
+    return [ticket for ticket in read if not ticket.starting or ticket.is_living]
+
+
+def ticket_of(run: RunDirectory) -> Ticket | None:
+    """The run's ticket; None when it does not wait."""
+    path = run.path.absolute()
+    return next((ticket for ticket in tickets() if ticket.run.path == path), None)
+
+
+def left_behind() -> list[Ticket]:
+    """The tickets that nobody attends to, as after a reboot."""
+    return [ticket for ticket in tickets() if not ticket.is_living]
+
+
+def take_back(run: RunDirectory) -> bool:
+    """Take a waiting run out of the queue; its waiter notices and leaves. False when it does not wait any more."""
+    with _queue_lock():
+        ticket = ticket_of(run)
+        if ticket is None or ticket.starting:
+            return False
+        ticket.remove()
+    if ticket.task == "train" and not events_size(run.events_path):
+        # Without it, a run that never began would look like one that was killed.
+        with contextlib.suppress(OSError), EventWriter(run.events_path, 0) as events:
+            events.write("stopped", signal=0, step=0, command="stop")
+    return True
+
+
+def clear_away(run: RunDirectory) -> None:
+    """Remove every ticket of a run, those of a start that was cut short included."""
+    for file in _ticket_files():
+        if (ticket := _read(file)) is not None and ticket.run.path == run.path.absolute():
+            ticket.remove()
+
+
+def describe_slots(slots: Sequence[str]) -> str:
+    """Slots in words, safe to print: `the CPU`, `GPU 0 and 1`."""
+    gpus = [slot.removeprefix("gpu-") for slot in slots if slot.startswith("gpu-")]
+    return printable(f"GPU {' and '.join(gpus)}") if gpus else "the CPU"
+
+
+@contextlib.contextmanager
+def _queue_lock() -> Iterator[None]:
+    """Only one at a time draws a number, begins or takes back; each is over in an instant."""
+    queue_directory().mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(queue_directory() / ".tickets", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _ticket_files() -> list[Path]:
+    try:
+        names = os.listdir(queue_directory())
+    except OSError:
+        return []
+    files = [queue_directory() / name for name in names if name.endswith((_WAITING, _STARTING)) and name[0] != "."]
+    return sorted(files, key=_number)
+
+
+def _number(path: Path) -> int:
+    digits = path.name.partition("-")[0]
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
+
+
+def _read(path: Path) -> Ticket | None:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
+        run = RunDirectory(Path(content["run"]))
+        task: Task = "compare" if content["task"] == "compare" else "train"
+        slots = tuple(map(str, content["slots"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    # A run whose directory was removed by hand does not hold up the others.
+    return Ticket(_number(path), run, task, slots, path, path.suffix == _STARTING) if run.path.is_dir() else None

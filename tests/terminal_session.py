@@ -1,0 +1,85 @@
+"""A program in a pseudo-terminal of its own, as a person behind an SSH link has it."""
+
+import contextlib
+import os
+import pty
+import signal
+import termios
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+class TerminalSession:
+    """A running program whose terminal we type into, read from, and can take away."""
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+        self.pid, self._terminal = pty.fork()
+        if self.pid == 0:
+            try:
+                os.chdir(folder)
+                os.execve(arguments[0], list(arguments), {**environment, "TERM": "xterm-256color", "COLUMNS": "100"})
+            finally:
+                os._exit(127)
+        self._said = b""
+        self._status: int | None = None
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    @property
+    def said(self) -> str:
+        """Everything that the program has written so far."""
+        return self._said.decode(errors="replace")
+
+    @property
+    def modes(self) -> list[Any]:
+        """How the terminal treats keys: whether it echoes them, and waits for Enter."""
+        return termios.tcgetattr(self._terminal)
+
+    def wait_for(self, text: str, seconds: float = 30.0) -> None:
+        """Wait until the program has written `text`."""
+        deadline = time.monotonic() + seconds
+        while text not in self.said:
+            assert time.monotonic() < deadline, f"{text!r} never came:\n{self.said}"
+            time.sleep(0.02)
+
+    def press(self, keys: str) -> None:
+        """Type; "\\x03" is Ctrl+C."""
+        os.write(self._terminal, keys.encode())
+
+    def hang_up(self) -> None:
+        """Take the terminal away, as a dropped link does: the program gets SIGHUP."""
+        os.close(self._terminal)
+        self._terminal = -1
+
+    def wait(self, seconds: float = 30.0) -> int:
+        """Wait for the end; returns the exit code, or minus the signal's number."""
+        deadline = time.monotonic() + seconds
+        while self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+            else:
+                assert time.monotonic() < deadline, f"It does not end:\n{self.said}"
+                time.sleep(0.02)
+        if self._terminal >= 0:
+            self._reader.join(5)
+        return self._status
+
+    def __enter__(self) -> "TerminalSession":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is None:
+            with contextlib.suppress(ProcessLookupError, ChildProcessError):
+                os.kill(self.pid, signal.SIGKILL)
+                os.waitpid(self.pid, 0)
+        if self._terminal >= 0:
+            os.close(self._terminal)
+
+    def _read(self) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := os.read(self._terminal, 65536):
+                self._said += chunk

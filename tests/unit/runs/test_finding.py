@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from loratui.dataset.manifest import Manifest
+from loratui.errors import RunError
+from loratui.profile.schema import Profile
+from loratui.runs.directory import RunDirectory, create_run
+from loratui.runs.finding import choose_run, living_runs, newest_or_living, only_living
+from loratui.runs.lock import hold_lock
+from loratui.runs.queue import add_ticket
+
+EMPTY = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
+
+
+def make(root: Path, stamp: str, name: str, origin: str = "") -> RunDirectory:
+    profile = Profile()
+    profile.output.name = name
+    run = create_run(profile, EMPTY, root, origin=origin)
+    return RunDirectory(run.path.rename(root / f"{stamp}-{name}"))
+
+
+def test_a_run_is_found_by_every_name_that_a_person_knows(tmp_path: Path) -> None:
+    old = make(tmp_path, "20260101-120000", "emi", "/p/person.toml")
+    new = make(tmp_path, "20260102-120000", "emi")
+    other = make(tmp_path, "20260102-130000", "emi-v2")
+    assert choose_run("emi", tmp_path) == new
+    assert choose_run("emi-v2", tmp_path) == other
+    assert choose_run("person", tmp_path) == old
+    assert choose_run(old.name, tmp_path) == old
+    assert choose_run(str(old.path), tmp_path / "elsewhere") == old
+    assert choose_run("20260101", tmp_path) == old
+
+
+@pytest.mark.parametrize("name", ["", "em", "..", "2027", "/", "\x1b[2J"])
+def test_what_means_no_run_is_refused(tmp_path: Path, name: str) -> None:
+    make(tmp_path / "runs", "20260101-120000", "emi")
+    with pytest.raises(RunError) as caught:
+        choose_run(name, tmp_path / "runs")
+    assert "\x1b" not in caught.value.what
+
+
+def test_a_beginning_that_several_share_is_refused_with_their_names(tmp_path: Path) -> None:
+    for day in range(1, 10):
+        make(tmp_path, f"2026010{day}-120000", "emi")
+    with pytest.raises(RunError, match=r"20260109-120000-emi.* and 3 more"):
+        choose_run("2026", tmp_path)
+
+
+def test_without_a_name_the_one_at_work_is_meant_else_the_newest(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no runs yet"):
+        newest_or_living(tmp_path)
+    old = make(tmp_path, "20260101-120000", "a")
+    waiting = make(tmp_path, "20260102-120000", "b")
+    newest = make(tmp_path, "20260103-120000", "c")
+    assert newest_or_living(tmp_path) == newest
+    add_ticket(waiting, "train", ["cpu"])
+    assert newest_or_living(tmp_path) == waiting
+    assert only_living(tmp_path) == waiting
+    with hold_lock(old):
+        assert newest_or_living(tmp_path) == old
+        assert living_runs(tmp_path) == [waiting, old]
+        with pytest.raises(RunError, match="Several runs"):
+            only_living(tmp_path)
+
+
+def test_nothing_at_work_is_said(tmp_path: Path) -> None:
+    make(tmp_path, "20260101-120000", "a")
+    with pytest.raises(RunError, match="No run is at work"):
+        only_living(tmp_path)

@@ -1,0 +1,65 @@
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from loratui.runs.commands import STOP, CommandReader
+from loratui.runs.directory import RunDirectory
+from loratui.runs.history import History
+from loratui.runs.lock import hold_lock
+from loratui.runs.queue import add_ticket, ticket_of
+from loratui.runs.stopping import Stopping
+
+
+@pytest.fixture
+def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The signals that would have been sent to the worker, which is this very process."""
+    sent: list[int] = []
+    monkeypatch.setattr("os.kill", lambda pid, number: sent.append(number))
+    return sent
+
+
+def test_a_run_that_waits_is_taken_out_of_the_queue(tmp_path: Path) -> None:
+    run = RunDirectory(tmp_path)
+    add_ticket(run, "train", ["cpu"])
+    stopping = Stopping(run)
+    stopping.pursue(History())
+    assert stopping.taken_back
+    assert ticket_of(run) is None
+    assert not run.commands_path.exists()
+
+
+def test_a_worker_is_asked_by_a_command_once_it_lives(tmp_path: Path, signals: list[int]) -> None:
+    run = RunDirectory(tmp_path)
+    stopping = Stopping(run, patience=0.1)
+    stopping.pursue(History())
+    assert not run.commands_path.exists()
+    with hold_lock(run):
+        stopping.pursue(History())
+        stopping.pursue(History())
+        assert CommandReader(run.commands_path).read() == [STOP]
+        time.sleep(0.15)
+        stopping.pursue(History(told=[STOP]))
+        assert signals == []
+
+
+def test_a_worker_that_does_not_answer_gets_a_signal_once(tmp_path: Path, signals: list[int]) -> None:
+    run = RunDirectory(tmp_path)
+    stopping = Stopping(run, patience=0.1)
+    with hold_lock(run):
+        stopping.pursue(History())
+        time.sleep(0.15)
+        stopping.pursue(History(seconds_per_step=60.0))
+        assert signals == []
+        stopping.pursue(History())
+        stopping.pursue(History())
+        assert signals == [signal.SIGTERM]
+
+
+def test_a_signal_can_be_asked_for(tmp_path: Path, signals: list[int]) -> None:
+    run = RunDirectory(tmp_path)
+    with hold_lock(run):
+        Stopping(run, by_signal=True).pursue(History())
+    assert signals == [signal.SIGTERM]
+    assert not run.commands_path.exists()
