@@ -1,26 +1,42 @@
 """The process that trains and draws: `python -m loratui.worker RUN TASK`.
 
 It reads the run directory, holds its lock, appends its events, and leaves through one door that records the cause. It
-never writes to a terminal: whoever starts it points its output to `worker.log`.
+never writes to a terminal: whoever starts it points its output to `worker.log`. Of several processes of a run only the
+first holds the lock and writes; another one that fails leaves a report for it.
 """
 
 import gc
+import json
 import os
 import resource
 import sys
 import time
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from loratui.errors import LoratuiError, RunError
+from loratui.errors import LoratuiError, RunError, TrainingError
+from loratui.runs.commands import commands_size
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.events import EventWriter, next_attempt, read_events
 from loratui.runs.lock import hold_lock
 
+if TYPE_CHECKING:
+    from loratui.diffusion.base_model import BaseModel
+    from loratui.training.recipe import TrainingResult
+    from loratui.training.workbench import Events
+
 TASKS = ("train", "compare")
+_FAILURE_REPORTS = "failure-*.json"
+# A process that dies takes a moment to leave its report; the first one hears of it by a broken connection.
+_REPORT_PATIENCE = 5.0
+
+
+class _Silent:
+    """Where all processes but the first write their events: nowhere."""
+
+    def write(self, kind: str, /, **fields: Any) -> None:
+        """Write nothing."""
 
 
 def main(arguments: list[str]) -> int:
@@ -29,76 +45,113 @@ def main(arguments: list[str]) -> int:
         print(f"usage: python -m loratui.worker RUN {{{'|'.join(TASKS)}}}", file=sys.stderr)
         return 2
     run, task = RunDirectory(Path(arguments[0])), cast(Task, arguments[1])
-    with hold_lock(run), EventWriter(run.events_path, next_attempt(run.events_path)) as events:
-        events.write("started", pid=os.getpid(), task=task)
-        return Worker(run, events).work(task)
+    rank = int(os.environ.get("RANK", "0"))
+    if rank > 0:
+        return Worker(run, _Silent(), rank).work(task)
+    try:
+        with hold_lock(run), EventWriter(run.events_path, next_attempt(run.events_path)) as events:
+            for report in run.path.glob(_FAILURE_REPORTS):
+                report.unlink()
+            events.write("started", pid=os.getpid(), task=task)
+            return Worker(run, events, rank).work(task)
+    except (RunError, OSError) as error:  # another worker's lock, or a disk that takes no events
+        print(error, file=sys.stderr)
+        return 1
 
 
 class Worker:
     """One task on one run, with everything that happens written as events."""
 
-    def __init__(self, run: RunDirectory, events: EventWriter) -> None:
+    def __init__(self, run: RunDirectory, events: "Events", rank: int) -> None:
         self._run = run
         self._events = events
+        self._rank = rank
         self._began = time.monotonic()
+        self._commands_start = commands_size(run.commands_path)
 
     def work(self, task: Task) -> int:
         """Do the task; whatever goes wrong becomes the run's last event."""
-        # Imported here: the lock and the first event must not wait for torch and diffusers.
-        from loratui.training.recipe import Stopped
-        from loratui.training.stop import StopRequest
-
-        self._stop = StopRequest()
-        self._stop.listen()
         try:
-            with _quiet_libraries():
-                figures = self._train() if task == "train" else self._compare_again()
-        except (Stopped, _Interrupted) as stopped:
-            step = stopped.step if isinstance(stopped, Stopped) else None
-            self._events.write("stopped", signal=self._stop.signal_number, step=step)
-            return 128 + self._stop.signal_number
+            return self._work(task)
         except LoratuiError as error:
             traceback.print_exc()
-            self._fail(error.what, error.todo)
+            self._fail(error.what, error.todo, error.exit_code)
             return error.exit_code
         except Exception as error:
             traceback.print_exc()
-            self._fail(f"{type(error).__name__}: {_first_line(error)}", "The whole story is in the log.")
+            self._fail(*self._cause(error))
             return 1
-        self._events.write("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
+
+    def _work(self, task: Task) -> int:
+        # Imported here: the lock and the first event must not wait for torch and diffusers, whose failure to load is
+        # told like any other.
+        from diffusers.utils import logging as diffusers_logging
+        from transformers.utils import logging as transformers_logging
+
+        from loratui.training.recipe import Stopped
+        from loratui.training.requests import Requests
+        from loratui.training.trouble import Interrupted
+
+        diffusers_logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()
+        self._requests: Requests = Requests(self._run, self._commands_start)
+        self._requests.listen()
+        try:
+            figures = self._train() if task == "train" else self._compare_again()
+        except Stopped as stopped:
+            number = self._requests.signal_number if stopped.command is None else 0
+            self._events.write("stopped", signal=number, step=stopped.step, command=stopped.command, lora=stopped.lora)
+            return 128 + number if number else 0
+        except _DrawingStopped:
+            self._events.write("stopped", signal=self._requests.signal_number, step=None)
+            return 128 + self._requests.signal_number
+        except Interrupted as interrupted:
+            traceback.print_exc()
+            self._events.write("interrupted", what=interrupted.what, todo=interrupted.todo, log=self._run.log_path)
+            return interrupted.exit_code
+        if figures is not None:
+            self._events.write("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
         return 0
 
-    def _train(self) -> dict[str, Any]:
+    def _train(self) -> dict[str, Any] | None:
+        """Train, verify and draw; returns the figures of the finished run, or None in all processes but the first."""
+        from loratui.training.precision import choose_device
+        from loratui.training.processes import Processes
         from loratui.training.recipe import Recipe
 
-        recipe = Recipe(self._run, self._events, self._stop)
+        profile = self._run.read_profile()
+        processes = Processes(choose_device(profile.accelerate.device))
+        recipe = Recipe(self._run, self._events, self._requests, processes)
         base = recipe.setup()
         recipe.train()
+        processes.leave()
+        if not processes.is_first:
+            return None
         result = recipe.finish()
-        figures: dict[str, Any] = {
-            "lora": str(result.lora),
-            "grid": None,
-            "steps": result.steps,
-            "first_loss": result.first_loss,
-            "last_loss": result.last_loss,
-            "epoch_files": {str(epoch): str(path) for epoch, path in result.epoch_files.items()},
-        }
         del recipe
         gc.collect()
-        if self._run.read_profile().comparison.enabled:
-            figures["grid"] = self._compare("train", result.lora, result.epoch_files, base)
+        figures: dict[str, Any] = {**_figures(result), "grid": None}
+        self._events.write("trained", **_figures(result))
+        if profile.comparison.enabled:
+            try:
+                figures["grid"] = self._compare("train", result.lora, result.epoch_files, [base])
+            except LoratuiError as error:
+                raise TrainingError(
+                    f"The LoRA {result.lora} is trained and verified, but its comparison was not drawn: {error.what}",
+                    f"{error.todo} Then: loratui compare {self._run.name}".strip(),
+                ) from error
         return figures
 
     def _compare_again(self) -> dict[str, Any]:
-        finished = [event for event in read_events(self._run.events_path) if event["event"] == "finished"]
-        trained = next((event for event in reversed(finished) if "epoch_files" in event), None)
-        if trained is None:
+        trained = [event for event in read_events(self._run.events_path) if event["event"] == "trained"]
+        if not trained:
             raise RunError("This run never finished its training, so there is no LoRA to compare.", "Train it first.")
-        epoch_files = {int(epoch): Path(path) for epoch, path in trained["epoch_files"].items()}
-        lora = Path(trained["lora"])
-        return {"lora": str(lora), "grid": self._compare("compare", lora, epoch_files, None)}
+        epoch_files = {int(epoch): Path(path) for epoch, path in trained[-1]["epoch_files"].items()}
+        lora = Path(trained[-1]["lora"])
+        return {"lora": str(lora), "grid": self._compare("compare", lora, epoch_files, [])}
 
-    def _compare(self, task: Task, lora: Path, epoch_files: dict[int, Path], base: Any) -> str:
+    def _compare(self, task: Task, lora: Path, epoch_files: dict[int, Path], loaded: list["BaseModel"]) -> str:
+        """Draw the comparison; `loaded` may hold the run's base, which is taken out so that only one is in memory."""
         from loratui.diffusion.base_model import load_base
         from loratui.generation.of_run import compare_run
         from loratui.training.precision import choose_device, choose_dtype
@@ -109,14 +162,14 @@ class Worker:
 
         def on_progress(done: int, of: int) -> None:
             self._events.write("drawing", done=done, of=of)
-            if self._stop.requested:
-                raise _Interrupted
+            if self._requests.signalled:
+                raise _DrawingStopped
 
         grid, result = compare_run(
             self._run,
             profile,
             self._run.read_manifest(),
-            lambda: base or load_base(profile.model, device=device, dtype=dtype),
+            lambda: loaded.pop() if loaded else load_base(profile.model, device=device, dtype=dtype),
             epoch_files,
             lora,
             device=device,
@@ -127,23 +180,43 @@ class Worker:
         self._events.write("grid", file=grid, cells=len(result.cells), comparison=self._run.comparison)
         return str(grid)
 
-    def _fail(self, what: str, todo: str) -> None:
-        self._events.write("failed", what=what, todo=todo, log=self._run.log_path)
+    def _fail(self, what: str, todo: str, exit_code: int = 1) -> None:
+        if self._rank > 0:
+            report = self._run.path / f"failure-{self._rank}.json"
+            report.write_text(json.dumps({"what": what, "todo": todo}), encoding="utf-8")
+        self._events.write("failed", what=what, todo=todo, exit_code=exit_code, log=self._run.log_path)
+
+    def _cause(self, error: Exception) -> tuple[str, str]:
+        """Say what went wrong: another process's report where it was the first to fail, else `error` itself."""
+        processes = int(os.environ.get("WORLD_SIZE", "1"))
+        own = f"{type(error).__name__}: {_first_line(error)}"
+        if processes == 1 or self._rank > 0:
+            return own, "The whole story is in the log."
+        deadline = time.monotonic() + _REPORT_PATIENCE
+        while time.monotonic() < deadline:
+            for report in sorted(self._run.path.glob(_FAILURE_REPORTS)):
+                told = json.loads(report.read_text(encoding="utf-8") or "{}")
+                rank = report.stem.removeprefix("failure-")
+                return f"Process {rank} of {processes} failed: {told.get('what')}", str(told.get("todo"))
+            time.sleep(0.2)
+        return (
+            f"The {processes} processes lost each other, as when one is killed ({own}).",
+            "See the log for which one, and resume: the last state is saved.",
+        )
 
 
-class _Interrupted(Exception):
+class _DrawingStopped(Exception):
     """A stop was requested while the comparison was drawn."""
 
 
-@contextmanager
-def _quiet_libraries() -> Iterator[None]:
-    """Keep progress bars out of the log; they are made for terminals."""
-    from diffusers.utils import logging as diffusers_logging
-    from transformers.utils import logging as transformers_logging
-
-    diffusers_logging.disable_progress_bar()
-    transformers_logging.disable_progress_bar()
-    yield
+def _figures(result: "TrainingResult") -> dict[str, Any]:
+    return {
+        "lora": str(result.lora),
+        "steps": result.steps,
+        "first_loss": result.first_loss,
+        "last_loss": result.last_loss,
+        "epoch_files": {str(epoch): str(path) for epoch, path in result.epoch_files.items()},
+    }
 
 
 def _peak_memory() -> dict[str, int]:

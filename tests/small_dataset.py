@@ -24,14 +24,14 @@ def write_pictures(folder: Path, *, count: int = 6, size: tuple[int, int] = (32,
     return folder
 
 
-def small_profile(base: Path, pictures: Path, output: Path, **sections: dict[str, object]) -> Profile:
+def small_profile(base: Path, pictures: Path, output_directory: Path, /, **sections: dict[str, object]) -> Profile:
     """A profile that trains on `pictures` in a second; `sections` override single fields."""
     defaults: dict[str, dict[str, object]] = {
         "model": {"base": str(base)},
         "dataset": {"path": str(pictures), "repeats": 2, "resolution": 32, "bucketing": False},
         "network": {"rank": 4, "alpha": 4.0},
         "training": {"batch_size": 3, "epochs": 2, "unet_lr": 1e-3},
-        "output": {"name": "disc", "directory": str(output)},
+        "output": {"name": "disc", "directory": str(output_directory)},
         "comparison": {"prompts": ["Emi, red disc"], "steps": 2, "strengths": [0.0, 1.0], "seeds": [1]},
     }
     merged = {name: {**values, **sections.get(name, {})} for name, values in defaults.items()}

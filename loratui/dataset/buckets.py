@@ -120,6 +120,17 @@ def place(
     return BucketRules(resolution**2, step, sizes).place(width, height)
 
 
+def scaled(placement: Placement, factor: float, step: int) -> Placement:
+    """Placement of the same picture in a smaller bucket: the sides times `factor`, rounded down to `step`.
+
+    Placements of one bucket stay together. A side never falls below `step`; with factor 1 nothing changes.
+    """
+    if factor == 1:
+        return placement
+    width, height = (max(step, _down(side * factor, step)) for side in placement.bucket)
+    return _cover(*placement.resized, (width, height))
+
+
 def _place_in(width: int, height: int, sizes: tuple[Size, ...]) -> Placement:
     """The bucket with the nearest width/height ratio; an exact size wins outright, else the first of equals."""
     ratio = width / height

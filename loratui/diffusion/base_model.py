@@ -5,18 +5,21 @@ dataset and trains nothing.
 """
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
+from diffusers.loaders.single_file_utils import SingleFileComponentError
+from safetensors import SafetensorError
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from loratui.diffusion.schedule import NoiseSchedule, PredictionType
 from loratui.errors import BaseModelError, LoraFileError
-from loratui.hub.models import BaseLocation, fetch, locate
+from loratui.hub.models import fetch, locate
 from loratui.lora_file.header import Header, file_sha256, read_header
 from loratui.profile.schema import Model
 
@@ -27,6 +30,18 @@ TOKENIZER_REPOSITORIES = (
     ("openai/clip-vit-large-patch14", ""),
     ("stable-diffusion-v1-5/stable-diffusion-v1-5", "tokenizer"),
 )
+# What the libraries raise for files that are damaged, incomplete or of another kind.
+_LOADING_ERRORS = (
+    OSError,
+    ValueError,
+    KeyError,
+    RuntimeError,
+    AttributeError,
+    TypeError,
+    SafetensorError,
+    SingleFileComponentError,
+)
+_SMALLEST_VOCABULARY = 512
 _CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 # What a file is by the first prefix that occurs in it; None is what we want. VAE keys are inside every checkpoint.
 _PREFIX_KINDS: tuple[tuple[str, str | None], ...] = (
@@ -69,6 +84,12 @@ class BaseModel:
     clip_skip: int = 1
     sha256: str | None = None
 
+    def move(self, device: torch.device) -> None:
+        """Bring UNet and text encoder to `device`; the VAE follows when it is used."""
+        self.unet.to(device)
+        self.text_encoder.to(device)
+        self.device = device
+
     @property
     def prediction_type(self) -> PredictionType:
         """What the UNet predicts: "epsilon" or "v_prediction"."""
@@ -100,131 +121,171 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
     location = locate(settings.base)
     source = fetch(location)
     try:
-        parts = _load_directory(source) if source.is_dir() else _load_single_file(source, settings.config)
-        if settings.vae:
-            parts["vae"] = _load_vae(settings.vae, source if source.is_dir() else _configs(settings.config))
-    except (OSError, ValueError, KeyError, RuntimeError, AttributeError, TypeError) as error:
+        vae = _load_vae(settings, source) if settings.vae else None
+        base = _load(settings, source, vae, dtype)
+        base.name = source.stem if source.is_file() else location.name
+        base.move(device)
+    except _LOADING_ERRORS as error:
         raise BaseModelError(
             f"The base {settings.base} cannot be loaded: {_first_line(error)}",
             "Check that the download is complete and that it is a Stable Diffusion 1.x or 2.x model.",
         ) from error
-    family = _family(parts["unet"], settings.base)
-    config = dict(parts["scheduler_config"])
-    if settings.prediction != "auto":
-        config["prediction_type"] = settings.prediction
-    base = BaseModel(
-        name=_name(location, source),
-        source=source,
-        family=family,
-        tokenizer=parts["tokenizer"],
-        text_encoder=parts["text_encoder"].to(device=device, dtype=dtype),
-        vae=parts["vae"].to(device=device, dtype=torch.float32),
-        unet=parts["unet"].to(device=device, dtype=dtype),
-        schedule=NoiseSchedule.from_config(config),
-        scheduler_config=config,
-        device=device,
-        dtype=dtype,
-        clip_skip=settings.clip_skip,
-        sha256=file_sha256(source) if source.is_file() else None,
-    )
     for module in (base.text_encoder, base.vae, base.unet):
         module.requires_grad_(False).eval()
-    layers = int(base.text_encoder.config.num_hidden_layers)
-    if settings.clip_skip > layers:
-        raise BaseModelError(
-            f"model.clip_skip is {settings.clip_skip}, but the text encoder of {base.name} has {layers} layers.",
-            "Use 1 (the last layer), or 2 for bases that were trained so.",
-        )
+    _refuse_other_shapes(base, settings)
     return base
 
 
-def _load_directory(directory: Path) -> dict[str, Any]:
+def _load(settings: Model, source: Path, vae: Any, dtype: torch.dtype) -> BaseModel:
+    if source.is_dir():
+        parts, scheduler_config = _load_directory(source, vae, dtype), _scheduler_config(source)
+    else:
+        _refuse_other_kinds(source, any_shape=bool(settings.config))
+        configs = _configs(settings.config)
+        parts, scheduler_config = _load_single_file(source, configs, vae, dtype), _scheduler_config(configs)
+    if settings.prediction != "auto":
+        scheduler_config["prediction_type"] = settings.prediction
+    return BaseModel(
+        name=settings.base,
+        source=source,
+        family=_family(parts["unet"], settings.base),
+        schedule=NoiseSchedule.from_config(scheduler_config),
+        scheduler_config=scheduler_config,
+        device=torch.device("cpu"),
+        dtype=dtype,
+        clip_skip=settings.clip_skip,
+        sha256=file_sha256(source) if source.is_file() else None,
+        **parts,
+    )
+
+
+def _load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, Any]:
     if not (directory / "model_index.json").is_file():
         raise BaseModelError(
             f"{directory} is not a diffusers model: model_index.json is missing.",
             "Name the directory that holds model_index.json, or a single .safetensors file.",
         )
-    variant = _variant(directory / "unet")
+
+    def part(kind: Any, name: str, precision: torch.dtype) -> Any:
+        variant = _variant(directory / name)
+        model, found = kind.from_pretrained(
+            directory, subfolder=name, variant=variant, torch_dtype=precision, output_loading_info=True
+        )
+        _refuse_missing(name, found["missing_keys"])
+        return model
+
     return {
         "tokenizer": CLIPTokenizer.from_pretrained(directory, subfolder="tokenizer"),
-        "text_encoder": CLIPTextModel.from_pretrained(directory, subfolder="text_encoder", variant=variant),
-        "vae": AutoencoderKL.from_pretrained(directory, subfolder="vae", variant=variant),
-        "unet": UNet2DConditionModel.from_pretrained(directory, subfolder="unet", variant=variant),
-        "scheduler_config": _scheduler_config(directory),
+        "text_encoder": part(CLIPTextModel, "text_encoder", dtype),
+        "vae": vae or part(AutoencoderKL, "vae", torch.float32),
+        "unet": part(UNet2DConditionModel, "unet", dtype),
     }
 
 
-def _load_single_file(path: Path, config: str) -> dict[str, Any]:
-    """Read a checkpoint in the original layout; its shape is SD 1.x's unless `config` describes another."""
-    _refuse_other_kinds(path)
-    directory = _configs(config)
+def _load_single_file(path: Path, configs: Path, vae: Any, dtype: torch.dtype) -> dict[str, Any]:
+    """Read a checkpoint in the original layout, of the shape that `configs` describes."""
+    given = {"vae": vae} if vae is not None else {}
     pipeline = StableDiffusionPipeline.from_single_file(
         str(path),
-        config=str(directory),
-        tokenizer=_single_file_tokenizer(directory),
+        config=str(configs),
+        tokenizer=_single_file_tokenizer(configs),
         safety_checker=None,
         feature_extractor=None,
         local_files_only=True,
+        torch_dtype=dtype,
+        **given,
     )
-    return {
-        "tokenizer": pipeline.tokenizer,
-        "text_encoder": pipeline.text_encoder,
-        "vae": pipeline.vae,
-        "unet": pipeline.unet,
-        "scheduler_config": _scheduler_config(directory),
-    }
+    parts = {name: getattr(pipeline, name) for name in ("tokenizer", "text_encoder", "vae", "unet")}
+    for name in ("text_encoder", "vae", "unet"):
+        _refuse_missing(name, [key for key, tensor in parts[name].state_dict().items() if tensor.is_meta])
+    parts["vae"].to(torch.float32)
+    return parts
+
+
+def _refuse_missing(part: str, keys: Collection[str]) -> None:
+    if keys:
+        raise ValueError(f"its {part} lacks {len(keys)} tensors, first {min(keys)}")
 
 
 def _configs(directory: str) -> Path:
     return Path(directory).expanduser() if directory else _SD1_CONFIGS
 
 
-def _load_vae(name: str, configs: Path) -> Any:
+def _load_vae(settings: Model, base: Path) -> Any:
     """Read a separate VAE; a single file has the shape of the base's own."""
-    source = fetch(locate(name))
+    source = fetch(locate(settings.vae))
     if source.is_file():
-        return AutoencoderKL.from_single_file(str(source), config=str(configs), subfolder="vae")
+        configs = base if base.is_dir() else _configs(settings.config)
+        vae = AutoencoderKL.from_single_file(str(source), config=str(configs), subfolder="vae")
+        _refuse_missing("VAE", [key for key, tensor in vae.state_dict().items() if tensor.is_meta])
+        return vae
     subfolder = "vae" if (source / "vae" / "config.json").is_file() else None
-    return AutoencoderKL.from_pretrained(source, subfolder=subfolder)
+    vae, found = AutoencoderKL.from_pretrained(source, subfolder=subfolder, output_loading_info=True)
+    _refuse_missing("VAE", found["missing_keys"])
+    return vae
 
 
 def _single_file_tokenizer(directory: Path) -> Any:
     """Return CLIP's tokenizer: a checkpoint holds none, so it comes from `directory`, the hub's cache, or the hub."""
     if (directory / "tokenizer").is_dir():
         return CLIPTokenizer.from_pretrained(directory, subfolder="tokenizer")
-    for repository, subfolder in TOKENIZER_REPOSITORIES:
-        try:
-            return CLIPTokenizer.from_pretrained(repository, subfolder=subfolder, local_files_only=True)
-        except (OSError, ValueError):
-            continue
+    for is_local in (True, False):
+        for repository, subfolder in TOKENIZER_REPOSITORIES:
+            tokenizer = _hub_tokenizer(repository, subfolder, is_local)
+            if tokenizer is not None:
+                return tokenizer
+    raise BaseModelError(
+        "A single-file checkpoint holds no tokenizer, and CLIP's is neither in the hub's cache nor reachable.",
+        f"Go online once (it takes 2 MB from {TOKENIZER_REPOSITORIES[0][0]}), or set model.config to a diffusers "
+        "directory with one.",
+    )
+
+
+def _hub_tokenizer(repository: str, subfolder: str, is_local: bool) -> Any | None:
     try:
-        repository, subfolder = TOKENIZER_REPOSITORIES[0]
-        return CLIPTokenizer.from_pretrained(repository, subfolder=subfolder)
-    except (OSError, ValueError) as error:
-        raise BaseModelError(
-            "A single-file checkpoint holds no tokenizer, and CLIP's is neither in the hub's cache nor reachable.",
-            f"Go online once (it takes 2 MB from {repository}), or set model.config to a diffusers directory with one.",
-        ) from error
+        tokenizer = CLIPTokenizer.from_pretrained(repository, subfolder=subfolder, local_files_only=is_local)
+    except (OSError, ValueError):
+        return None
+    # transformers 5 makes an empty vocabulary up where it finds none.
+    return tokenizer if len(tokenizer) > _SMALLEST_VOCABULARY else None
 
 
-def _refuse_other_kinds(path: Path) -> None:
+def _refuse_other_kinds(path: Path, *, any_shape: bool) -> None:
     try:
         header = read_header(path)
     except LoraFileError as error:
         raise BaseModelError(error.what, error.todo) from error
-    kind = _other_kind(header)
+    kind = _other_kind(header, any_shape)
     if kind:
         raise BaseModelError(f"{path.name} is {kind}.", "Name a Stable Diffusion 1.x checkpoint in model.base.")
 
 
-def _other_kind(header: Header) -> str | None:
+def _other_kind(header: Header, any_shape: bool) -> str | None:
+    """Say what a file is when it is no checkpoint that can be used; `any_shape` when its configs were given."""
     attention = header.tensors.get(_CROSS_ATTENTION_KEY)
-    if attention is not None and attention.shape[-1] == 1024:
-        return "a Stable Diffusion 2.x checkpoint: as a single file only SD 1.x is understood, its directory works"
+    if attention is not None and attention.shape[-1] == 1024 and not any_shape:
+        return (
+            "a Stable Diffusion 2.x checkpoint; as a single file it needs model.config, a diffusers directory of the "
+            "same kind"
+        )
     for prefix, kind in _PREFIX_KINDS:
         if any(name.startswith(prefix) for name in header.tensors):
             return kind
     return "no Stable Diffusion checkpoint: it holds no UNet in the original layout"
+
+
+def _refuse_other_shapes(base: BaseModel, settings: Model) -> None:
+    if base.unet.config.in_channels != base.vae.config.latent_channels:
+        raise BaseModelError(
+            f"{base.name} is an inpainting or depth model: its UNet takes {base.unet.config.in_channels} channels.",
+            "Train on the plain model of the same family.",
+        )
+    layers = int(base.text_encoder.config.num_hidden_layers)
+    if settings.clip_skip > layers:
+        raise BaseModelError(
+            f"model.clip_skip is {settings.clip_skip}, but the text encoder of {base.name} has {layers} layers.",
+            "Use 1 (the last layer), or 2 for bases that were trained so.",
+        )
 
 
 def _family(unet: Any, name: str) -> Literal["sd1", "sd2"]:
@@ -243,10 +304,6 @@ def _variant(directory: Path) -> str | None:
     """Return "fp16" when only the half-precision files are there."""
     full = any(directory.glob("*.safetensors")) and not all(".fp16." in f.name for f in directory.glob("*.safetensors"))
     return None if full else ("fp16" if any(directory.glob("*.fp16.safetensors")) else None)
-
-
-def _name(location: BaseLocation, source: Path) -> str:
-    return source.stem if source.is_file() else location.name
 
 
 def _first_line(error: BaseException) -> str:

@@ -217,13 +217,15 @@ class LoraNetwork:
             adapter.strength = strength
 
     @contextmanager
-    def computing_with_masters(self) -> Iterator[None]:
-        """Let the layers compute with the fp32 masters instead of their shadows, for comparisons without rounding."""
+    def computing_as_written(self, dtype: torch.dtype, device: torch.device) -> Iterator[None]:
+        """Let the layers compute in fp32 on `device` with the masters as a file of `dtype` holds them."""
         shadows = {key: (adapter.down, adapter.up) for key, adapter in self._adapters.items()}
         try:
             for target in self.targets:
                 adapter, (down, up) = self._adapters[target.key], self._views[target.key]
-                adapter.down, adapter.up = down, up * target.scale
+                alpha = torch.tensor(target.alpha).to(dtype).item()
+                adapter.down = down.to(dtype).float().to(device)
+                adapter.up = up.to(dtype).float().to(device) * (alpha / target.rank)
             yield
         finally:
             for key, adapter in self._adapters.items():

@@ -70,6 +70,8 @@ def encode_prompts(
 ) -> torch.Tensor:
     """Encode prompts for generation, as A1111 does: every 75 tokens one window with its own BOS and EOS.
 
+    A1111 may end a window early at a comma, so that no tag is cut in two; here windows are always filled.
+
     Args:
         at_least: Lowest number of windows, so that a negative prompt can be made as long as its prompt.
 

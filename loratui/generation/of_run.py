@@ -9,13 +9,12 @@ import torch
 from loratui.dataset.manifest import Manifest
 from loratui.diffusion.base_model import BaseModel, load_base
 from loratui.errors import GenerationError
+from loratui.generation.check import prompts_from_captions
 from loratui.generation.comparison_files import Cell, ComparisonResult
 from loratui.generation.publish import publish
 from loratui.generation.strength_grid import LoraEpoch, draw_comparison
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
-
-_PROMPTS_FROM_CAPTIONS = 3
 
 
 def compare_run(
@@ -74,12 +73,3 @@ def compare_run(
     with open(result.grid, "rb") as source:
         publish(grid, lambda target: shutil.copyfileobj(source, target))
     return grid, result
-
-
-def prompts_from_captions(manifest: Manifest) -> list[str]:
-    """Return a few captions of the training pictures, evenly chosen, without repetition."""
-    own = (image.caption for image in manifest.images if image.caption and not image.regularisation)
-    # "<" would be read as the beginning of a tag such as <lora:…>.
-    captions = [caption for caption in dict.fromkeys(own) if "<" not in caption]
-    stride = max(1, len(captions) // _PROMPTS_FROM_CAPTIONS)
-    return captions[::stride][:_PROMPTS_FROM_CAPTIONS]

@@ -147,7 +147,7 @@ def sample(
 @torch.no_grad()
 def decode(base: BaseModel, latents: torch.Tensor) -> torch.Tensor:
     """Turn latents [B, C, h, w] into pictures, uint8 [B, H, W, 3] on the CPU, one at a time to bound memory."""
-    vae = base.vae
+    vae = base.vae.to(base.device)
     latents = latents.to(dtype=vae.dtype) / vae.config.scaling_factor
     decoded = [vae.decode(latents[row : row + 1]).sample.float().cpu() for row in range(latents.shape[0])]
     pictures = (torch.cat(decoded) / 2 + 0.5).clamp(0, 1)

@@ -102,6 +102,11 @@ def epoch_filename(name: str, epoch: int) -> str:
     return f"{name}-{epoch:06d}{SUFFIX}"
 
 
+def step_filename(name: str, step: int) -> str:
+    """Return the name of a file saved in the middle of an epoch: `emi-step00000120.safetensors`."""
+    return f"{name}-step{step:08d}{SUFFIX}"
+
+
 def versions(name: str) -> Iterator[str]:
     """Yield `name`, then `name-v2`, `name-v3`, …; a name that carries a version is counted on from there."""
     yield name

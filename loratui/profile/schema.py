@@ -201,6 +201,12 @@ class Training(Section):
     )
     save_every: int = setting(1, "Save every", "Epochs between saved files, to choose from later.", ge=1, le=100_000)
     keep_last: int = setting(0, "Keep last", "So many saved epochs stay on disk; 0: all.", ge=0, le=100_000)
+    accept_smaller: bool = setting(
+        False,
+        "Accept smaller pieces",
+        "When the first steps do not fit into memory, go on with smaller pieces (the result stays the same) instead of "
+        "stopping with the proposal.",
+    )
     may_lower_resolution: bool = setting(
         False, "May lower resolution", "When memory runs out even at batch 1, go on with smaller pictures."
     )
@@ -253,7 +259,7 @@ class Comparison(Section):
         max_length=64,
     )
     seeds: Seeds = list_of([7], "Seeds", "Each prompt is drawn once per seed.", min_length=1, max_length=64)
-    steps: int = setting(20, "Sampling steps", "20 to 30 are usual.", ge=1, le=1000)
+    steps: int = setting(20, "Sampling steps", "20 to 30 are usual.", ge=1, le=999)
     guidance: float = setting(
         7.0, "Guidance", "CFG scale: 5 to 9 are usual; 1 ignores the negative prompt.", ge=1, le=50
     )

@@ -24,7 +24,7 @@ class BatchBuilder:
         self._dataset = profile.dataset
         self._training = profile.training
         self._manifest = manifest
-        self._latents = latents
+        self.latents = latents
         self._captions = captions
 
     def caption(self, sample: Sample, epoch: int) -> str:
@@ -63,7 +63,7 @@ class BatchBuilder:
         """
         seed, limit = self._training.seed, self._base.schedule.timesteps
         for index in self._validation_images(most_images):
-            mean = self._latents.mean(index)
+            mean = self.latents.mean(index)
             count = timesteps_per_image
             offset = draws.integer(1000, seed, "validation", index) / 1000
             timesteps = torch.tensor([int((part + offset) / count * limit) for part in range(count)])
@@ -89,7 +89,7 @@ class BatchBuilder:
     def _sample_latents(self, sample: Sample, epoch: int) -> torch.Tensor:
         seed = self._training.seed
         mirrored = self._dataset.flip and flipped(seed, epoch, sample)
-        return self._latents.sample(sample.image, flip=mirrored, seed=seed, epoch=epoch, repeat=sample.repeat)
+        return self.latents.sample(sample.image, flip=mirrored, seed=seed, epoch=epoch, repeat=sample.repeat)
 
     def _noise(self, shape: torch.Size, step: int, place: int) -> torch.Tensor:
         seed, offset = self._training.seed, self._training.noise_offset

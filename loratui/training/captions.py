@@ -1,13 +1,11 @@
 """Caption embeddings for training: kept when the text encoder is frozen, computed anew when it learns."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import torch
 
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.text import encode_captions
-
-_ENCODED_AT_ONCE = 16
 
 
 class CaptionEncoder:
@@ -27,21 +25,23 @@ class CaptionEncoder:
 
     @torch.no_grad()
     def prepare(self, captions: Iterable[str]) -> None:
-        """Encode those captions that are not kept yet; forgets the others. Does nothing when the encoder learns."""
+        """Encode those captions that are not kept yet. Does nothing when the encoder learns."""
         if self._learns:
             return
-        wanted = dict.fromkeys(captions)
-        missing = [caption for caption in wanted if caption not in self._kept]
-        self._kept = {caption: kept for caption, kept in self._kept.items() if caption in wanted}
-        for start in range(0, len(missing), _ENCODED_AT_ONCE):
-            part = missing[start : start + _ENCODED_AT_ONCE]
-            self._kept.update(zip(part, self._encode(part), strict=True))
+        for caption in captions:
+            if caption not in self._kept:
+                # One at a time: the numbers must not depend on which captions a resumed run meets together.
+                self._kept[caption] = self._encode([caption])[0].cpu()
+
+    def forget_all_but(self, captions: Collection[str]) -> None:
+        """Drop what is kept of other captions."""
+        self._kept = {caption: kept for caption, kept in self._kept.items() if caption in captions}
 
     def embeddings(self, captions: Sequence[str]) -> torch.Tensor:
         """Return [B, T, D] for captions that were prepared, or through the learning text encoder."""
         if self._learns:
             return self._encode(captions)
-        return torch.stack([self._kept[caption] for caption in captions])
+        return torch.stack([self._kept[caption] for caption in captions]).to(self._base.device)
 
     def _encode(self, captions: Sequence[str]) -> torch.Tensor:
         return encode_captions(

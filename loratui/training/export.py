@@ -36,7 +36,8 @@ def write_lora(
         precision: "fp16", "bf16" or "fp32".
 
     Raises:
-        TrainingError: A value is not finite in that precision, or the file cannot be written.
+        TrainingError: A value is not finite in that precision.
+        OSError: The file cannot be written; what was there before is untouched.
     """
     cast = {name: tensor.to(DTYPES[precision]).contiguous() for name, tensor in tensors.items()}
     for name, tensor in cast.items():
@@ -47,12 +48,7 @@ def write_lora(
             )
     complete = with_hashes(metadata, lambda values: save(cast, values))
     content = save(cast, complete)
-    try:
-        _publish(path, content)
-    except OSError as error:
-        raise TrainingError(
-            f"{path} cannot be written: {error.strerror or error}.", "Make room there, or set output.directory."
-        ) from error
+    _publish(path, content)
     return WrittenLora(path, len(content), complete["sshs_model_hash"])
 
 

@@ -1,6 +1,6 @@
 """The pictures as the UNet sees them: VAE moments, encoded once per run and kept beside its manifest."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +10,12 @@ from PIL import Image
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from loratui.dataset.buckets import Placement, scaled
 from loratui.dataset.images import open_rgb, prepare
 from loratui.dataset.manifest import Manifest, ManifestImage
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
-from loratui.errors import DatasetError, LoraFileError
+from loratui.errors import DatasetError, LoraFileError, RunError
 from loratui.lora_file.header import file_sha256
 
 
@@ -45,7 +46,14 @@ class LatentCache:
 
 
 def cached_latents(
-    base: BaseModel, manifest: Manifest, file: Path, *, flip: bool, report: Callable[[int, int], None]
+    base: BaseModel,
+    manifest: Manifest,
+    file: Path,
+    *,
+    flip: bool,
+    report: Callable[[int, int], None],
+    size: float = 1.0,
+    step: int = 64,
 ) -> LatentCache:
     """Return the moments of all pictures, from `file` when it holds just these, else encoded and written there.
 
@@ -55,28 +63,37 @@ def cached_latents(
         file: Cache file inside the run directory.
         flip: Also encode every picture mirrored.
         report: Called with (pictures done, pictures).
+        size: What the sides of the buckets are multiplied by, for training on smaller pictures.
+        step: Smaller buckets have sides that are multiples of this.
 
     Raises:
         DatasetError: A picture changed or went away since the launch.
     """
-    identity = {"manifest": manifest.digest, "base": str(base.source), "flip": str(flip)}
+    identity = {"manifest": manifest.digest, "base": str(base.source), "flip": str(flip), "size": str(size)}
     moments = _read(file, identity)
     if moments is None:
-        moments = _encode_all(base, manifest, flip=flip, report=report)
+        placements = [scaled(image.placement, size, step) for image in manifest.images]
+        moments = _encode_all(base, manifest, placements, flip=flip, report=report)
         _write(file, moments, identity)
     return LatentCache(moments, float(base.vae.config.scaling_factor))
 
 
 @torch.no_grad()
 def _encode_all(
-    base: BaseModel, manifest: Manifest, *, flip: bool, report: Callable[[int, int], None]
+    base: BaseModel,
+    manifest: Manifest,
+    placements: Sequence[Placement],
+    *,
+    flip: bool,
+    report: Callable[[int, int], None],
 ) -> dict[tuple[int, bool], Moments]:
     moments = {}
     total = len(manifest.images)
-    for index, image in enumerate(manifest.images):
+    base.vae.to(base.device)
+    for index, (image, placement) in enumerate(zip(manifest.images, placements, strict=True)):
         picture = _frozen_picture(image)
         for mirrored in (False, True) if flip else (False,):
-            pixels = _to_pixels(prepare(picture, image.placement, flip=mirrored)).to(base.device)
+            pixels = _to_pixels(prepare(picture, placement, flip=mirrored)).to(base.device)
             distribution = base.vae.encode(pixels[None]).latent_dist
             moments[index, mirrored] = Moments(distribution.mean[0].float().cpu(), distribution.std[0].float().cpu())
         report(index + 1, total)
@@ -107,8 +124,12 @@ def _write(file: Path, moments: dict[tuple[int, bool], Moments], identity: dict[
         tensors[f"{index}.{int(mirrored)}.std"] = value.std.contiguous()
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_suffix(".part")
-    save_file(tensors, draft, metadata=identity)
-    draft.replace(file)
+    try:
+        save_file(tensors, draft, metadata=identity)
+        draft.replace(file)
+    except (SafetensorError, OSError) as error:
+        draft.unlink(missing_ok=True)
+        raise RunError(f"The cache {file} cannot be written: {error}", "Make room there and run again.") from error
 
 
 def _read(file: Path, identity: dict[str, str]) -> dict[tuple[int, bool], Moments] | None:

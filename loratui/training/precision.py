@@ -51,6 +51,14 @@ class LossScale:
         self.scale = 65536.0 if self.enabled else 1.0
         self._calm_steps = 0
 
+    def state(self) -> dict[str, float]:
+        """Return what `restore` needs."""
+        return {"scale": self.scale, "calm_steps": self._calm_steps}
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go to a state that `state` returned."""
+        self.scale, self._calm_steps = float(state["scale"]), int(state["calm_steps"])
+
     def update(self, *, overflow: bool) -> None:
         """Adjust the scale after an update that was taken, or skipped for overflow."""
         if not self.enabled:

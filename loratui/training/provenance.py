@@ -9,6 +9,7 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.lora_file.header import file_legacy_hash
 from loratui.lora_file.metadata import BaseFacts, Progress, training_metadata
 from loratui.profile.schema import Profile
+from loratui.training.workbench import RunLength
 
 _PRECISIONS = {torch.float32: "no", torch.float16: "fp16", torch.bfloat16: "bf16"}
 
@@ -17,13 +18,12 @@ class Provenance:
     """The facts of one training that stay the same, to be completed per file."""
 
     def __init__(
-        self, profile: Profile, manifest: Manifest, base: BaseModel, started: float, epochs: int, steps: int
+        self, profile: Profile, manifest: Manifest, base: BaseModel, started: float, length: RunLength
     ) -> None:
         self._profile = profile
         self._manifest = manifest
         self._started = started
-        self._epochs = epochs
-        self._steps = steps
+        self._length = length
         self._precision = _PRECISIONS[base.dtype]
         self._base = BaseFacts(
             name=profile.model.base,
@@ -43,9 +43,9 @@ class Provenance:
             finished=time.time(),
             epoch=epoch,
             steps=step,
-            epochs=self._epochs,
-            max_steps=self._steps,
-            warmup_steps=round(self._profile.training.warmup * self._steps),
+            epochs=self._length.epochs,
+            max_steps=self._length.steps,
+            warmup_steps=round(self._profile.training.warmup * self._length.steps),
             precision=self._precision,
         )
         return training_metadata(self._profile, self._manifest, self._base, progress)

@@ -1,52 +1,52 @@
 """A training from a frozen run directory to a verified LoRA file, told in the order in which it happens.
 
-The recipe decides what happens when; how a step, a batch or a file is made is each a module of its own.
+The recipe decides what happens when. How a step, a batch, a state or a file is made is each a module of its own.
 """
 
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
 
-from loratui.dataset.manifest import Manifest
-from loratui.dataset.schedule import Sample, epoch_steps, steps_per_epoch
-from loratui.diffusion.base_model import BaseModel, load_base
-from loratui.diffusion.lora_network import LoraNetwork, trained_layers
-from loratui.errors import TrainingError
+from loratui.dataset.schedule import Sample, epoch_steps
+from loratui.diffusion.base_model import BaseModel
+from loratui.errors import LoratuiError, TrainingError
 from loratui.lora_file.install import install
-from loratui.lora_file.naming import Component, epoch_filename, last_filename
-from loratui.profile.schema import Profile
+from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH
 from loratui.runs.directory import RunDirectory
-from loratui.runs.events import EventWriter
-from loratui.training.batches import BatchBuilder
-from loratui.training.captions import CaptionEncoder
-from loratui.training.dropout import LoraDropout
-from loratui.training.export import WrittenLora, write_lora
-from loratui.training.latents import cached_latents
-from loratui.training.objective import Batch, weighted_errors
-from loratui.training.precision import choose_device, choose_dtype
-from loratui.training.provenance import Provenance
-from loratui.training.step import StepResult, TrainingStep
-from loratui.training.stop import StopRequest
+from loratui.training.continuity import Continuity
+from loratui.training.objective import Batch
+from loratui.training.outputs import LoraFiles, probe_caption
+from loratui.training.preflight import STEPS as PREFLIGHT_STEPS
+from loratui.training.preflight import Measurement, heaviest_step, peak_memory, recall, remember
+from loratui.training.preview import draw_preview
+from loratui.training.processes import Processes
+from loratui.training.requests import Requests
+from loratui.training.step import StepResult
+from loratui.training.trouble import Diverged, is_out_of_memory
+from loratui.training.validation import validation_captions, validation_loss
 from loratui.training.verification import verify_file
+from loratui.training.workbench import Events, build_workbench
 
-VALIDATION_IMAGES = 16
-VALIDATION_TIMESTEPS = 4
+# A state is never older than this, so that no more work than this can be lost.
+SECONDS_BETWEEN_STATES = 300.0
 # Overflows in a row after which lowering the loss scale is no longer the answer.
 _MOST_OVERFLOWS = 40
 
+MicroBatches = tuple[tuple[Sample, ...], ...]
+
 
 class Stopped(Exception):
-    """Training was asked to stop, and did after a whole step."""
+    """A person or the system asked for a stop; the step was finished, state and partial file were written."""
 
-    def __init__(self, step: int) -> None:
+    def __init__(self, step: int, lora: Path | None, command: str | None) -> None:
         super().__init__(step)
         self.step = step
+        self.lora = lora
+        self.command = command
 
 
 @dataclass(frozen=True)
@@ -63,166 +63,214 @@ class TrainingResult:
 class Recipe:
     """One training: `setup`, then `train`, then `finish`."""
 
-    def __init__(self, run: RunDirectory, events: EventWriter, stop: StopRequest) -> None:
+    def __init__(self, run: RunDirectory, events: Events, requests: Requests, processes: Processes) -> None:
         self._run = run
         self._events = events
-        self._stop = stop
-        self._profile: Profile = run.read_profile()
-        self._manifest: Manifest = run.read_manifest()
+        self._requests = requests
+        self._processes = processes
         self._started = time.time()
-        self._step = 0
-        self._losses: list[float] = []
-        self._epoch_files: dict[int, Path] = {}
+        self._stops_after_epoch = False
+
+    @property
+    def _step(self) -> int:
+        """Updates taken so far."""
+        return self._continuity.step
 
     def setup(self) -> BaseModel:
-        """Load the base, cache the pictures, attach the LoRA; returns the base, which the caller may go on using."""
-        profile = self._profile
-        torch.manual_seed(profile.training.seed)
-        device = choose_device(profile.accelerate.device)
-        dtype = choose_dtype(profile.accelerate, device)
-        # accelerate gives the device and the process group; precision, clipping and accumulation are our own.
-        self._accelerator = Accelerator(mixed_precision="no", cpu=device.type == "cpu")
-        self._base = load_base(profile.model, device=self._accelerator.device, dtype=dtype)
-        self._events.write(
-            "base",
-            name=self._base.name,
-            family=self._base.family,
-            device=str(device),
-            precision=str(dtype).removeprefix("torch."),
-        )
-        self._latents = cached_latents(
-            self._base,
-            self._manifest,
-            self._run.cache / "latents.safetensors",
-            flip=profile.dataset.flip,
-            report=lambda done, of: self._events.write("caching", done=done, of=of, what="pictures"),
-        )
-        self._attach()
-        return self._base
-
-    def _attach(self) -> None:
-        profile, base = self._profile, self._base
-        learns_text = profile.network.train_text_encoder
-        components: dict[Component, torch.nn.Module] = {"unet": base.unet}
-        if learns_text:
-            components["text_encoder"] = base.text_encoder
-        layers = trained_layers(components, profile.network)
-        self._network = LoraNetwork(
-            components, layers, seed=profile.training.seed, device=base.device, dtype=base.dtype
-        )
-        if profile.training.gradient_checkpointing:
-            # Both libraries checkpoint only in training mode; neither model has a dropout that this would wake.
-            base.unet.train().enable_gradient_checkpointing()
-            if learns_text:
-                base.text_encoder.train().gradient_checkpointing_enable({"use_reentrant": False})
-        self._captions = CaptionEncoder(base, max_token_length=profile.dataset.max_token_length, learns=learns_text)
-        self._batches = BatchBuilder(base, profile, self._manifest, self._latents, self._captions)
-        self._dropout = LoraDropout(self._network, profile.network.dropout, profile.training.seed)
-        self._epoch_length = steps_per_epoch(
-            self._manifest,
-            batch_size=profile.training.batch_size,
-            processes=self._accelerator.num_processes,
-            accumulation=profile.training.gradient_accumulation,
-        )
-        self._total_steps = profile.training.steps or profile.training.epochs * self._epoch_length
-        self._epochs = math.ceil(self._total_steps / self._epoch_length)
-        self._training_step = TrainingStep(
-            base, self._network, profile.training, total_steps=self._total_steps, accelerator=self._accelerator
-        )
-        self._provenance = Provenance(profile, self._manifest, base, self._started, self._epochs, self._total_steps)
+        """Make everything ready, from the newest state if there is one; returns the base for later use."""
+        bench = self._bench = build_workbench(self._run, self._processes, self._events, self._stop_in_setup)
+        self._files = LoraFiles(bench, self._events, self._started)
         self._events.write(
             "training",
-            steps=self._total_steps,
-            epochs=self._epochs,
-            steps_per_epoch=self._epoch_length,
-            modules=len(layers),
-            parameters=self._network.parameter_count,
+            steps=bench.length.steps,
+            epochs=bench.length.epochs,
+            steps_per_epoch=bench.length.steps_per_epoch,
+            modules=len(bench.network.targets),
+            parameters=bench.network.parameter_count,
+        )
+        bench.base.vae.to("cpu")  # has done its work; `decode` brings it back
+        self._continuity = Continuity(bench, self._files, self._events)
+        if not self._continuity.resume():
+            self._continuity.save()
+            self._preflight()
+        return bench.base
+
+    def _stop_in_setup(self) -> None:
+        """Let a signal end the training before it has begun.
+
+        Raises:
+            Stopped: A signal has come.
+        """
+        if self._requests.signalled:
+            raise Stopped(0, None, None)
+
+    def _preflight(self) -> None:
+        """Measure two real steps at the largest bucket and a preview, and leave the training as it was.
+
+        Raises:
+            TrainingError: They do not fit into memory and the profile does not accept smaller pieces.
+        """
+        bench = self._bench
+        known = self._processes.object_from_first(recall(bench))
+        if known is None:
+            self._continuity.is_rehearsing = True
+            step = heaviest_step(bench)
+            self._prepare_captions([step], epoch=1)
+            try:
+                for _ in range(PREFLIGHT_STEPS):
+                    self._take_step(step, epoch=1)
+            except Diverged as trouble:
+                raise TrainingError(
+                    f"Even before the training {trouble}.",
+                    'The base may be damaged, or not made for half precision: try accelerate.mixed_precision = "no".',
+                ) from trouble
+            self._continuity.is_rehearsing = False
+            self._continuity.restart()
+            if self._processes.is_first:
+                self._preview()
+        measured = known or Measurement(self._seconds, peak_memory(bench.base.device))
+        if self._processes.is_first and known is None:
+            remember(bench, measured)
+        self._events.write(
+            "preflight",
+            peak_memory_bytes=measured.peak_memory_bytes,
+            seconds_per_step=measured.seconds_per_step,
+            estimated_seconds=measured.seconds_per_step * bench.length.steps,
+            remembered=known is not None,
         )
 
     def train(self) -> None:
-        """Run every step of every epoch.
+        """Run every step that is still to be run.
 
         Raises:
-            Stopped: A stop was requested; the step under way was finished.
-            TrainingError: Loss or gradients are not finite, or a file cannot be written.
+            Stopped: A stop was requested.
+            Interrupted: A disk is full or unwritable; the training can be resumed.
+            TrainingError: It came apart again and again, or memory does not suffice even for the smallest step.
         """
-        self._validate(epoch=0)
-        for epoch in range(1, self._epochs + 1):
-            steps = self._steps_of(epoch)
-            self._prepare_captions(steps, epoch)
-            for micro_batches in steps[: self._total_steps - self._step]:
-                self._report(self._take_step(micro_batches, epoch), epoch)
-                if self._stop.requested:
-                    raise Stopped(self._step)
-            self._validate(epoch)
-            if epoch < self._epochs and epoch % self._profile.training.save_every == 0:
-                self._save_epoch(epoch)
+        while True:
+            try:
+                self._run_epochs()
+                return
+            except Diverged as trouble:
+                self._continuity.roll_back(str(trouble))
+            except OSError as error:
+                self._continuity.interrupt(error)
 
     def finish(self) -> TrainingResult:
         """Write the finished file, verify it with diffusers and install it; the base is bare afterwards."""
-        output = self._profile.output
-        written = self._write(last_filename(output.name), self._epochs)
-        caption = next(image.caption for image in self._manifest.images if not image.regularisation)
-        self._base.unet.eval()
-        verification = verify_file(self._base, self._network, written.path, precision=output.precision, caption=caption)
-        self._events.write(
-            "verified",
-            file=written.path,
-            error=verification.error,
-            bound=verification.bound,
-            layers=verification.layers,
+        bench = self._bench
+        try:
+            lora = self._files.write_last(self._step)
+        except OSError as error:
+            self._continuity.interrupt(error)
+        bench.base.unet.eval().disable_gradient_checkpointing()
+        bench.base.text_encoder.eval().gradient_checkpointing_disable()
+        proof = verify_file(
+            bench.base, bench.network, lora, precision=bench.profile.output.precision, caption=probe_caption(bench)
         )
-        for copy in install(written.path, output.install_to):
+        self._events.write("verified", file=lora, error=proof.error, bound=proof.bound, layers=proof.layers)
+        for copy in install(lora, bench.profile.output.install_to):
             self._events.write("installed", file=copy)
-        files = {**self._epoch_files, self._epochs: written.path}
-        return TrainingResult(written.path, self._step, self._losses[0], self._losses[-1], files)
+        losses = self._continuity.losses
+        return TrainingResult(lora, self._step, losses[0], losses[-1], self._files.of_epochs)
 
-    def _steps_of(self, epoch: int) -> list[tuple[tuple[Sample, ...], ...]]:
-        training = self._profile.training
+    def _run_epochs(self) -> None:
+        length = self._bench.length
+        if self._step == 0:
+            self._validate(epoch=0)
+        while self._step < length.steps:
+            epoch, taken = divmod(self._step, length.steps_per_epoch)
+            steps = self._steps_of(epoch + 1)[: length.steps - epoch * length.steps_per_epoch]
+            self._prepare_captions(steps, epoch + 1)
+            for micro_batches in steps[taken:-1]:
+                self._report(self._take_step(micro_batches, epoch + 1), epoch + 1)
+                self._answer_requests(epoch + 1)
+            self._report(self._take_step(steps[-1], epoch + 1), epoch + 1)
+            self._end_epoch(epoch + 1)
+
+    def _end_epoch(self, epoch: int) -> None:
+        """Measure, save and take requests, in the same order whether or not the training was ever interrupted."""
+        self._validate(epoch)
+        if not self._bench.step.masters_are_finite():
+            raise Diverged("trained values are no longer finite")
+        is_last = self._step >= self._bench.length.steps
+        if self._processes.is_first and not is_last and epoch % self._bench.profile.training.save_every == 0:
+            self._files.write_epoch(epoch, self._step)
+        self._continuity.keep_as_good()
+        if not is_last:
+            self._answer_requests(epoch, epoch_ended=True)
+
+    def _steps_of(self, epoch: int) -> list[MicroBatches]:
+        training = self._bench.profile.training
         return epoch_steps(
-            self._manifest,
+            self._bench.manifest,
             batch_size=training.batch_size,
             accumulation=training.gradient_accumulation,
-            processes=self._accelerator.num_processes,
+            processes=self._processes.count,
             seed=training.seed,
             epoch=epoch,
         )
 
-    def _prepare_captions(self, steps: list[tuple[tuple[Sample, ...], ...]], epoch: int) -> None:
-        varied = (self._batches.caption(sample, epoch) for step in steps for sample in chain.from_iterable(step))
-        self._captions.prepare(chain(self._batches.validation_captions(VALIDATION_IMAGES), varied))
+    def _prepare_captions(self, steps: Sequence[MicroBatches], epoch: int) -> None:
+        batches = self._bench.batches
+        wanted = dict.fromkeys(validation_captions(self._bench))
+        wanted |= {batches.caption(sample, epoch): None for step in steps for sample in chain.from_iterable(step)}
+        self._bench.captions.forget_all_but(wanted)
+        self._bench.captions.prepare(wanted)
 
-    def _take_step(self, micro_batches: tuple[tuple[Sample, ...], ...], epoch: int) -> StepResult:
+    def _take_step(self, micro_batches: MicroBatches, epoch: int) -> StepResult:
+        """Take one update, in smaller pieces when memory runs out, again when fp16 overflows.
+
+        Raises:
+            Diverged: Loss or gradients are not finite.
+            TrainingError: Even the smallest step needs more memory than there is.
+        """
+        step = self._bench.step
+        samples = sum(map(len, micro_batches))
         for _ in range(_MOST_OVERFLOWS):
-            begun = time.monotonic()
-            batches = self._share_of(micro_batches, epoch)
-            result = self._training_step.take(batches, samples=sum(map(len, micro_batches)))
-            self._dropout.switch_off()
-            self._seconds = time.monotonic() - begun
-            if not math.isfinite(result.loss):
-                raise TrainingError(
-                    f"The loss of step {self._step + 1} is not a finite number: the LoRA has come apart.",
-                    "Lower training.unet_lr (and text_encoder_lr), or train in bf16 or without mixed precision.",
-                )
+            began = time.monotonic()
+            while self._processes.any(not self._accumulated(micro_batches, epoch, samples)):
+                self._continuity.go_on_smaller()
+            result = step.update()
+            self._seconds = time.monotonic() - began
+            if not result.is_finite:
+                raise Diverged(f"the loss or its gradient is not a finite number at step {self._step + 1}")
             if not result.overflowed:
                 return result
-        raise TrainingError(
-            f"fp16 gradients overflow at step {self._step + 1} at any loss scale.",
-            "Lower the learning rate, or set accelerate.mixed_precision to bf16 or no.",
-        )
+        raise Diverged(f"fp16 gradients overflow at step {self._step + 1} at any loss scale")
 
-    def _share_of(self, micro_batches: tuple[tuple[Sample, ...], ...], epoch: int) -> Iterator[Batch]:
+    def _accumulated(self, micro_batches: MicroBatches, epoch: int, samples: int) -> bool:
+        """Gather this process's gradients; False when memory did not suffice."""
+        try:
+            self._bench.step.accumulate(self._share_of(micro_batches, epoch), samples)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        else:
+            return True
+        finally:
+            self._bench.dropout.switch_off()
+        # Outside of the except clause, whose traceback holds on to the tensors.
+        self._bench.network.clear_gradients()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return False
+
+    def _share_of(self, micro_batches: MicroBatches, epoch: int) -> Iterator[Batch]:
         """Yield this process's batches of the step, each at its place in the global batch."""
         position = 0
         for index, samples in enumerate(micro_batches):
-            if index % self._accelerator.num_processes == self._accelerator.process_index:
-                self._dropout.switch_on(step=self._step, position=position)
-                yield self._batches.build(samples, epoch=epoch, step=self._step, position=position)
+            if index % self._processes.count == self._processes.index:
+                at_once = self._continuity.adjustments.pictures_at_once or len(samples)
+                for start in range(0, len(samples), at_once):
+                    place = position + start
+                    self._bench.dropout.switch_on(step=self._step, position=place)
+                    piece = samples[start : start + at_once]
+                    yield self._bench.batches.build(piece, epoch=epoch, step=self._step, position=place)
             position += len(samples)
 
     def _report(self, result: StepResult, epoch: int) -> None:
-        self._step += 1
-        self._losses.append(result.loss)
+        self._continuity.losses.append(result.loss)
         self._events.write(
             "step",
             step=self._step,
@@ -233,31 +281,47 @@ class Recipe:
             seconds=self._seconds,
         )
 
-    @torch.no_grad()
     def _validate(self, epoch: int) -> None:
-        """Measure the loss on fixed noise and timesteps: the curve that says which epoch."""
-        self._captions.prepare(self._batches.validation_captions(VALIDATION_IMAGES))
-        schedule = self._base.schedule.to(self._base.device)
-        batches = self._batches.validation(VALIDATION_TIMESTEPS, VALIDATION_IMAGES)
-        losses = [weighted_errors(self._base, schedule, batch).mean() for batch in batches]
-        self._events.write("validation", epoch=epoch, loss=float(torch.stack(losses).mean()))
+        if self._processes.is_first:
+            loss = validation_loss(self._bench)
+            self._events.write("validation", epoch=epoch, step=self._step, loss=loss)
 
-    def _save_epoch(self, epoch: int) -> None:
-        written = self._write(epoch_filename(self._profile.output.name, epoch), epoch)
-        self._epoch_files[epoch] = written.path
-        keep_last = self._profile.training.keep_last
-        if keep_last and len(self._epoch_files) > keep_last:
-            self._epoch_files.pop(min(self._epoch_files)).unlink(missing_ok=True)
+    def _preview(self) -> None:
+        """Draw a preview; what goes wrong with it is said and harms nothing."""
+        try:
+            prompt, file = draw_preview(self._bench, self._step)
+        except (LoratuiError, RuntimeError) as error:
+            self._events.write("warning", message=f"No preview could be drawn: {str(error).splitlines()[0]}")
+        else:
+            self._events.write("preview", file=file, prompt=prompt, step=self._step)
 
-    def _write(self, filename: str, epoch: int) -> WrittenLora:
-        output = self._profile.output
-        written = write_lora(
-            Path(output.directory) / filename,
-            self._network.state_dict(),
-            self._provenance.metadata(epoch, self._step),
-            output.precision,
-        )
-        self._events.write(
-            "saved", file=written.path, epoch=epoch, step=self._step, bytes=written.bytes, model_hash=written.model_hash
-        )
-        return written
+    def _answer_requests(self, epoch: int, *, epoch_ended: bool = False) -> None:
+        """Do what was asked for since the last step.
+
+        Raises:
+            Stopped: A stop was asked for.
+        """
+        commands = self._processes.object_from_first(self._requests.commands())
+        for command in commands:
+            self._events.write("told", command=command)
+        self._stops_after_epoch |= STOP_AFTER_EPOCH in commands
+        if self._processes.is_first:
+            if SAVE in commands:
+                self._files.write_partial(epoch, self._step)
+            if PREVIEW in commands:
+                self._preview()
+            if SAVE in commands or self._continuity.seconds_since_state > SECONDS_BETWEEN_STATES:
+                self._continuity.save()
+        if self._processes.any(self._requests.signalled):
+            self._stop(epoch, None)
+        if STOP in commands:
+            self._stop(epoch, STOP)
+        if self._stops_after_epoch and epoch_ended:
+            self._stop(epoch, STOP_AFTER_EPOCH)
+
+    def _stop(self, epoch: int, command: str | None) -> None:
+        lora = None
+        if self._processes.is_first:
+            self._continuity.save()
+            lora = self._files.write_partial(epoch, self._step)
+        raise Stopped(self._step, lora, command)

@@ -3,11 +3,11 @@
 Knows tensors only: which samples and draws make up a step is decided in `batches.py`, when to stop in `recipe.py`.
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from accelerate import Accelerator
 
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork
@@ -15,6 +15,9 @@ from loratui.profile.schema import Training
 from loratui.training.objective import Batch, weighted_errors
 from loratui.training.optimizer import build_optimizer, build_schedule, clip_gradients, gradient_norm
 from loratui.training.precision import LossScale
+from loratui.training.processes import Processes
+
+_MASTER, _OPTIMIZER = "master.", "optimizer."
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class StepResult:
         loss: Mean weighted error over the global batch.
         learning_rate: What the first group was updated with.
         gradient_norm: Before clipping.
-        overflowed: True when fp16 gradients overflowed: nothing was updated and the step is to be repeated.
+        overflowed: fp16 gradients overflowed under loss scaling: nothing was updated, the step is to be repeated.
     """
 
     loss: float
@@ -33,12 +36,17 @@ class StepResult:
     gradient_norm: float
     overflowed: bool
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether loss and gradient are numbers (an overflow's gradient need not be); otherwise nothing was updated."""
+        return math.isfinite(self.loss) and (self.overflowed or math.isfinite(self.gradient_norm))
+
 
 class TrainingStep:
     """Everything that changes from update to update: masters, optimizer, learning-rate schedule, loss scale."""
 
     def __init__(
-        self, base: BaseModel, network: LoraNetwork, settings: Training, *, total_steps: int, accelerator: Accelerator
+        self, base: BaseModel, network: LoraNetwork, settings: Training, *, total_steps: int, processes: Processes
     ) -> None:
         self.network = network
         self.optimizer = build_optimizer(network, settings)
@@ -47,43 +55,91 @@ class TrainingStep:
         self._base = base
         self._noise_schedule = base.schedule.to(base.device)
         self._max_grad_norm = settings.max_grad_norm
-        self._accelerator = accelerator
+        self._processes = processes
+        self._full_rates = list(self.schedule.base_lrs)
+        self._loss = torch.zeros((), device=base.device)
 
     def take(self, batches: Iterable[Batch], samples: int) -> StepResult:
-        """Update once from `batches`.
+        """Accumulate and update."""
+        self.accumulate(batches, samples)
+        return self.update()
+
+    def accumulate(self, batches: Iterable[Batch], samples: int) -> None:
+        """Gather loss and gradients of this process's share of the global batch; no process waits for another here.
 
         How the samples are split into batches changes neither the loss nor the update (but for rounding).
 
         Args:
-            batches: This process's share of the global batch; consumed one by one, so only one is in memory.
+            batches: Consumed one by one, so that only one is in memory.
             samples: Size of the global batch, over all batches and processes.
+
+        Raises:
+            torch.OutOfMemoryError: Nothing is updated; call it again with smaller batches.
         """
         self.network.clear_gradients()
-        loss = torch.zeros((), device=self._base.device)
+        self._loss = torch.zeros((), device=self._base.device)
         for batch in batches:
             part = weighted_errors(self._base, self._noise_schedule, batch).sum() / samples
             (part * self.loss_scale.scale).backward()
             self.network.collect_gradients()
-            loss += part.detach()
-        loss = self._accelerator.reduce(loss, "sum")
-        self._bring_gradients_together()
-        return self._update(float(loss))
+            self._loss += part.detach()
 
-    def _bring_gradients_together(self) -> None:
+    def update(self) -> StepResult:
+        """Bring the gradients of all processes together and update; leaves everything as it was when not finite."""
+        loss = float(self._processes.sum(self._loss))
         for group in self.network.groups:
-            if self._accelerator.num_processes > 1:
-                group.gradient.copy_(self._accelerator.reduce(group.gradient, "sum"))
+            if self._processes.count > 1:
+                group.gradient.copy_(self._processes.sum(group.gradient))
             if self.loss_scale.enabled:
                 group.gradient.div_(self.loss_scale.scale)
-
-    def _update(self, loss: float) -> StepResult:
         norm = gradient_norm(self.network)
         learning_rate = float(self.optimizer.param_groups[0]["lr"])
-        overflowed = self.loss_scale.enabled and not bool(torch.isfinite(norm))
-        if not overflowed:
+        is_finite = math.isfinite(loss) and bool(torch.isfinite(norm))
+        overflowed = self.loss_scale.enabled and math.isfinite(loss) and not is_finite
+        if is_finite:
             clip_gradients(self.network, norm, self._max_grad_norm)
             self.optimizer.step()
             self.network.refresh_shadows()
             self.schedule.step()
         self.loss_scale.update(overflow=overflowed)
         return StepResult(loss, learning_rate, float(norm), overflowed)
+
+    def use_learning_rates(self, factor: float) -> None:
+        """Multiply the learning rates of the profile by `factor` from now on."""
+        self.schedule.base_lrs = [rate * factor for rate in self._full_rates]
+        self._apply_rates()
+
+    def masters_are_finite(self) -> bool:
+        """Say whether every trained value is a number."""
+        return all(bool(torch.isfinite(group.master).all()) for group in self.network.groups)
+
+    def state(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
+        """Return tensors (copies on the CPU) and scalars from which `restore` makes the same state again."""
+        tensors = {f"{_MASTER}{group.name}": group.master.detach().cpu().clone() for group in self.network.groups}
+        for index, values in self.optimizer.state_dict()["state"].items():
+            for name, value in values.items():
+                tensors[f"{_OPTIMIZER}{index}.{name}"] = torch.as_tensor(value).detach().cpu().clone()
+        return tensors, self.loss_scale.state()
+
+    @torch.no_grad()
+    def restore(self, tensors: dict[str, torch.Tensor], scalars: dict[str, float], *, step: int) -> None:
+        """Go to a state that `state` returned after `step` updates."""
+        for group in self.network.groups:
+            group.master.copy_(tensors[f"{_MASTER}{group.name}"])
+        values: dict[int, dict[str, torch.Tensor]] = {}
+        for name, tensor in tensors.items():
+            if name.startswith(_OPTIMIZER):
+                index, part = name.removeprefix(_OPTIMIZER).split(".", 1)
+                values.setdefault(int(index), {})[part] = tensor.clone()
+        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": values})
+        self.schedule.last_epoch = step
+        self._apply_rates()
+        self.loss_scale.restore(scalars)
+        self.network.refresh_shadows()
+        self.network.clear_gradients()
+
+    def _apply_rates(self) -> None:
+        schedule = self.schedule
+        rates = zip(self.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
+        for group, rate, multiplier in rates:
+            group["lr"] = rate * multiplier(schedule.last_epoch)

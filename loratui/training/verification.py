@@ -1,7 +1,7 @@
 """Proof that the written file is the trained LoRA: diffusers loads it back, and what it does is compared.
 
-The effect is a delta: output with the LoRA minus output without. Both sides compute in fp32 on the same probe, so that
-only the file's own rounding separates them.
+The effect is a delta: output with the LoRA minus output without. Both sides compute in fp32 on the same probe, the
+live one with its factors rounded as the file's are.
 """
 
 from collections.abc import Iterator
@@ -17,10 +17,12 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork
 from loratui.diffusion.text import encode_prompts
 from loratui.errors import TrainingError
+from loratui.training.export import DTYPES
 
-# Relative error of a delta that rounding the factors explains: half a unit in the last place is 2⁻¹¹ in fp16 and 2⁻⁸ in
-# bf16, several factors deep; small `up` values of short runs are subnormal in fp16.
-BOUNDS = {"fp32": 1e-3, "fp16": 1e-2, "bf16": 3e-2}
+# Both sides compute with the very numbers that are in the file, so only the order of fp32 additions separates them:
+# relative to the delta, plus what fp32 rounding of the whole output makes of a small delta.
+BOUND = 1e-3
+_ROUNDING = 1e-5
 _PROBE_TIMESTEPS = (100, 600)
 _PROBE_LATENT_SIZE = 32
 
@@ -53,7 +55,7 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
         TrainingError: The deltas differ by more than the bound, a key found no layer, or the LoRA changes nothing.
     """
     with _in_fp32(base), torch.no_grad():
-        with network.computing_with_masters():
+        with network.computing_as_written(DTYPES[precision], base.device):
             live = _outputs(base, caption)
             network.set_strength(torch.tensor(0.0))
             bare = _outputs(base, caption)
@@ -61,10 +63,11 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
         network.detach()
         loaded = _outputs_in_diffusers(base, network, file, caption)
     trains_text = any(target.component == "text_encoder" for target in network.targets)
-    errors = [_delta_error(live.unet, loaded.unet, bare.unet, "UNet", file)]
+    checks = [_compare(live.unet, loaded.unet, bare.unet, "UNet", file)]
     if trains_text:
-        errors.append(_delta_error(live.text_encoder, loaded.text_encoder, bare.text_encoder, "text encoder", file))
-    result = Verification(max(errors), BOUNDS[precision], len(network.targets))
+        checks.append(_compare(live.text_encoder, loaded.text_encoder, bare.text_encoder, "text encoder", file))
+    error, bound = max(checks, key=lambda check: check[0] / check[1])
+    result = Verification(error, bound, len(network.targets))
     if not result.error <= result.bound:
         raise TrainingError(
             f"{file} does not do in diffusers what was trained: its effect differs by {result.error:.2%} "
@@ -112,24 +115,46 @@ def _outputs_in_diffusers(base: BaseModel, network: LoraNetwork, file: Path, cap
         pipeline.unload_lora_weights()
 
 
-def _delta_error(live: torch.Tensor, loaded: torch.Tensor, bare: torch.Tensor, part: str, file: Path) -> float:
-    delta = live - bare
-    size = float(torch.linalg.vector_norm(delta))
-    if size == 0:
+def _compare(
+    live: torch.Tensor, loaded: torch.Tensor, bare: torch.Tensor, part: str, file: Path
+) -> tuple[float, float]:
+    """Return the error of the delta relative to its size, and the bound for a delta of that size."""
+    delta = float(torch.linalg.vector_norm(live - bare))
+    if delta == 0:
         raise TrainingError(
             f"The LoRA in {file} changes nothing in the {part}: nothing was learnt. The file was kept.",
             "Train for more steps or with a higher learning rate.",
         )
-    return float(torch.linalg.vector_norm(loaded - live)) / size
+    error = float(torch.linalg.vector_norm(loaded - live))
+    return error / delta, BOUND + _ROUNDING * float(torch.linalg.vector_norm(live)) / delta
 
 
 @contextmanager
 def _in_fp32(base: BaseModel) -> Iterator[None]:
-    dtype = base.dtype
+    dtype, device = base.dtype, base.device
+    convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     try:
+        # On Ampere and later cards fp32 would otherwise be rounded to 10 bits of mantissa on the way.
+        torch.backends.cudnn.allow_tf32 = False
+        torch.set_float32_matmul_precision("highest")
+        if not _fits_in_fp32(base):
+            base.move(torch.device("cpu"))
         base.unet.float()
         base.text_encoder.float()
         yield
     finally:
+        torch.backends.cudnn.allow_tf32 = convolutions
+        torch.set_float32_matmul_precision(products)
         base.unet.to(dtype)
         base.text_encoder.to(dtype)
+        base.move(device)
+
+
+def _fits_in_fp32(base: BaseModel) -> bool:
+    """Say whether a GPU has room for UNet and text encoder in fp32, and a gigabyte for the probe."""
+    if base.device.type != "cuda":
+        return True
+    torch.cuda.empty_cache()
+    parameters = [p for model in (base.unet, base.text_encoder) for p in model.parameters()]
+    more = sum(parameter.numel() * (4 - parameter.element_size()) for parameter in parameters)
+    return torch.cuda.mem_get_info(base.device)[0] > more + 2**30

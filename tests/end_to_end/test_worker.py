@@ -22,6 +22,7 @@ from loratui.runs.directory import RunDirectory, list_runs
 from loratui.runs.events import read_events
 from tests.original_layout import write_single_file
 from tests.small_dataset import small_profile, write_pictures
+from tests.tiny_base import write_tiny_base
 
 
 @pytest.fixture
@@ -188,3 +189,30 @@ def test_a_worker_that_fails_says_why_and_where_the_log_is(profile: Profile, tmp
     assert done.returncode == 1
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr + done.stdout
+
+
+def test_a_comparison_that_fails_keeps_the_lora_and_can_be_drawn_again(
+    profile: Profile, tiny_base_directory: Path, tmp_path: Path
+) -> None:
+    other = write_tiny_base(tmp_path / "other")
+    profile.comparison.other_bases = [str(other)]
+    path = saved(profile, tmp_path)
+    # Present and plausible before the training, of no use afterwards: only the drawing can find out.
+    unet = other / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.write_bytes(unet.read_bytes()[:-1000])
+    done = loratui("run", path, "--json", cwd=tmp_path)
+    assert done.returncode == 1
+    assert "is trained and verified, but its comparison was not drawn" in json.loads(done.stdout)["error"]
+    assert (tmp_path / "out" / "disc.safetensors").is_file()
+    again = loratui("compare", path, "--json", "--set", "comparison.other_bases=[]", cwd=tmp_path)
+    assert again.returncode == 0, again.stdout
+    assert Path(json.loads(again.stdout)["grid"]).is_file()
+
+
+def test_what_cannot_be_drawn_is_refused_before_the_training(profile: Profile, tmp_path: Path) -> None:
+    profile.comparison.prompts = ["Emi <lora:nosuch:1>"]
+    done = loratui("run", saved(profile, tmp_path), "--json", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "nosuch" in json.loads(done.stdout)["error"]
+    assert not (tmp_path / "out").exists()
+    assert list_runs(runs_directory()) == ()

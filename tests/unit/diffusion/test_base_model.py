@@ -1,10 +1,14 @@
 """Bases as people have them: a directory, a single file, with a separate VAE; and what is no base."""
 
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
-from safetensors.torch import save_file
+from diffusers import UNet2DConditionModel
+from safetensors.torch import load_file, save_file
 
 from loratui.diffusion.base_model import BaseModel, load_base
 from loratui.errors import BaseModelError
@@ -93,8 +97,69 @@ def test_a_cut_off_checkpoint_says_so(tiny_base_directory: Path, tmp_path: Path)
         load(base=str(file), config=str(tiny_base_directory))
 
 
-def test_a_directory_with_a_missing_part_says_so(tmp_path: Path) -> None:
+def test_a_single_file_without_a_vae_takes_the_separate_one(
+    base: BaseModel, tiny_base_directory: Path, tmp_path: Path
+) -> None:
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors", with_vae=False)
+    loaded = load(base=str(file), vae=str(tiny_base_directory / "vae"), config=str(tiny_base_directory))
+    assert same_weights(loaded.vae, base.vae)
+    with pytest.raises(BaseModelError):
+        load(base=str(file), config=str(tiny_base_directory))
+
+
+def drop_tensors(file: Path) -> None:
+    tensors = load_file(file)
+    del tensors[sorted(tensors)[3]]
+    save_file(tensors, file, metadata={"format": "pt"})
+
+
+def cut_off(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-500])
+
+
+@pytest.mark.parametrize("part", ["unet", "vae", "text_encoder"])
+@pytest.mark.parametrize("damage", [Path.unlink, cut_off, drop_tensors], ids=["gone", "cut off", "incomplete"])
+def test_a_damaged_directory_says_so(tmp_path: Path, part: str, damage: Callable[[Path], None]) -> None:
     directory = write_tiny_base(tmp_path / "broken")
-    (directory / "unet" / "diffusion_pytorch_model.safetensors").unlink()
+    [file] = (directory / part).glob("*.safetensors")
+    damage(file)
     with pytest.raises(BaseModelError, match="cannot be loaded"):
         load(base=str(directory))
+
+
+def test_a_single_file_with_half_a_part_says_so(tiny_base_directory: Path, tmp_path: Path) -> None:
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
+    tensors = load_file(file)
+    for name in [name for name in tensors if "output_blocks.1" in name]:
+        del tensors[name]
+    save_file(tensors, file)
+    with pytest.raises(BaseModelError, match="cannot be loaded"):
+        load(base=str(file), config=str(tiny_base_directory))
+
+
+def test_an_inpainting_model_is_refused(tmp_path: Path) -> None:
+    directory = write_tiny_base(tmp_path / "inpainting")
+    unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(directory / "unet"), in_channels=9)
+    unet.save_pretrained(directory / "unet")
+    with pytest.raises(BaseModelError, match="inpainting"):
+        load(base=str(directory))
+
+
+def test_a_scheduler_that_predicts_the_picture_is_refused(tmp_path: Path) -> None:
+    directory = write_tiny_base(tmp_path / "sample")
+    file = directory / "scheduler" / "scheduler_config.json"
+    file.write_text(file.read_text().replace('"epsilon"', '"sample"'))
+    with pytest.raises(BaseModelError, match="predicts 'sample'"):
+        load(base=str(directory))
+
+
+def test_without_a_tokenizer_anywhere_the_places_to_get_one_are_told(
+    tiny_base_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    configs = tmp_path / "configs"
+    shutil.copytree(tiny_base_directory, configs)
+    shutil.rmtree(configs / "tokenizer")
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
+    with pytest.raises(BaseModelError, match="holds no tokenizer"):
+        load(base=str(file), config=str(configs))

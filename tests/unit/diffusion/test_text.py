@@ -22,8 +22,10 @@ def test_windows_share_the_tokens_out_without_loss(base: BaseModel) -> None:
     assert ids[:, 1:76].flatten().tolist() == tokenise(base.tokenizer, LONG)[:225]
 
 
-def test_text_that_looks_like_a_special_token_does_not_end_the_caption_early(base: BaseModel) -> None:
-    assert windows(base.tokenizer, "a</w>b", 1).shape == (1, 77)
+def test_a_special_tokens_name_in_a_caption_is_that_token_as_in_clips_own_tokenizer(base: BaseModel) -> None:
+    ids = windows(base.tokenizer, "a <|endoftext|> b", 1)[0].tolist()
+    assert ids == base.tokenizer("a <|endoftext|> b", padding="max_length", max_length=77).input_ids
+    assert ids[2] == base.tokenizer.eos_token_id
 
 
 @pytest.mark.parametrize(("length", "tokens"), [(75, 77), (150, 152), (225, 227)])

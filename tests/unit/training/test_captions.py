@@ -15,9 +15,12 @@ def test_a_frozen_encoder_runs_once_per_caption(base: BaseModel) -> None:
     captions = CaptionEncoder(base, max_token_length=75, learns=False)
     captions.prepare(["a", "b", "a"])
     captions.prepare(["b", "c"])
-    assert runs == [2, 1]
+    assert runs == [1, 1, 1]
     embeddings = captions.embeddings(["c", "b", "b"])
-    assert runs == [2, 1]
+    assert runs == [1, 1, 1]
+    captions.forget_all_but(["b"])
+    captions.prepare(["a", "b"])
+    assert runs == [1, 1, 1, 1]
     expected = encode_captions(base.tokenizer, base.text_encoder, ["c", "b", "b"], clip_skip=1, max_token_length=75)
     torch.testing.assert_close(embeddings, expected)
 

@@ -15,8 +15,9 @@ from loratui.lora_file.header import model_hash
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event, EventWriter, read_events
+from loratui.training.processes import Processes
 from loratui.training.recipe import Recipe, Stopped, TrainingResult
-from loratui.training.stop import StopRequest
+from loratui.training.requests import Requests
 from tests.small_dataset import new_run, small_profile, write_pictures
 
 
@@ -38,7 +39,7 @@ def train(profile: Profile, tmp_path: Path, **changes: Any) -> tuple[TrainingRes
         setattr(getattr(changed, section), field, value)
     run = new_run(changed, tmp_path / "runs")
     with EventWriter(run.events_path) as events:
-        recipe = Recipe(run, events, StopRequest())
+        recipe = Recipe(run, events, Requests(run), Processes(torch.device("cpu")))
         recipe.setup()
         recipe.train()
         result = recipe.finish()
@@ -148,10 +149,16 @@ def test_checkpointing_trains_the_same(profile: Profile, tmp_path: Path) -> None
     assert saved == pytest.approx(plain, rel=1e-4)
 
 
-def test_bf16_trains_about_the_same(profile: Profile, tmp_path: Path) -> None:
-    plain = losses(train(profile, tmp_path, output__name="a")[1])
-    half = losses(train(profile, tmp_path, output__name="b", accelerate__mixed_precision="bf16")[1])
-    assert half == pytest.approx(plain, rel=0.03)
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_learns_what_fp32_learns(profile: Profile, tmp_path: Path, precision: str) -> None:
+    settings = {"training__unet_lr": 1e-2, "output__precision": "fp32", "training__epochs": 4}
+    plain, events, _ = train(profile, tmp_path, output__name="a", **settings)
+    half, half_events, _ = train(profile, tmp_path, output__name="b", accelerate__mixed_precision=precision, **settings)
+    drops = [[event["loss"] for event in of if event["event"] == "validation"] for of in (events, half_events)]
+    assert drops[0][0] - drops[0][-1] > 0.02
+    assert drops[1][0] - drops[1][-1] == pytest.approx(drops[0][0] - drops[0][-1], rel=0.1)
+    ups = [torch.cat([t.flatten() for n, t in load_file(r.lora).items() if "lora_up" in n]) for r in (plain, half)]
+    assert float(torch.nn.functional.cosine_similarity(*ups, dim=0)) > 0.95
 
 
 def test_regularisation_pictures_take_part(profile: Profile, tmp_path: Path) -> None:
@@ -183,7 +190,7 @@ def test_a_verified_file_is_installed(profile: Profile, tmp_path: Path) -> None:
 
 
 def test_a_diverging_training_ends_with_a_sentence(profile: Profile, tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match="not a finite number|cannot: the LoRA was not written"):
+    with pytest.raises(TrainingError, match="came apart"):
         train(
             profile,
             tmp_path,
@@ -198,11 +205,11 @@ def test_a_diverging_training_ends_with_a_sentence(profile: Profile, tmp_path: P
 
 def test_a_stop_ends_after_a_whole_step(profile: Profile, tmp_path: Path) -> None:
     run = new_run(profile, tmp_path / "runs")
-    stop = StopRequest()
+    requests = Requests(run)
     with EventWriter(run.events_path) as events:
-        recipe = Recipe(run, events, stop)
+        recipe = Recipe(run, events, requests, Processes(torch.device("cpu")))
         recipe.setup()
-        stop.signal_number = 15
+        requests.signal_number = 15
         with pytest.raises(Stopped) as stopped:
             recipe.train()
     assert stopped.value.step == 1

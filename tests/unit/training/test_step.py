@@ -5,12 +5,12 @@ import itertools
 
 import pytest
 import torch
-from accelerate import Accelerator
 
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
 from loratui.profile.schema import Network, Training
 from loratui.training.objective import Batch, weighted_errors
+from loratui.training.processes import Processes
 from loratui.training.step import TrainingStep
 
 CPU = torch.device("cpu")
@@ -38,7 +38,7 @@ def fresh(base: BaseModel, settings: Training = SETTINGS) -> TrainingStep:
     network = LoraNetwork(
         components, trained_layers(components, Network(rank=4, alpha=4.0)), seed=1, device=CPU, dtype=base.dtype
     )
-    return TrainingStep(base, network, settings, total_steps=10, accelerator=Accelerator(cpu=True))
+    return TrainingStep(base, network, settings, total_steps=10, processes=Processes(CPU))
 
 
 @pytest.mark.parametrize("cuts", [(0, 4), (0, 2, 4), (0, 1, 2, 3, 4), (0, 3, 4)])

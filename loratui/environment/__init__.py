@@ -1,0 +1,1 @@
+"""What this machine is: its GPUs and who uses them. Asks drivers and files, never torch."""

@@ -1,0 +1,202 @@
+"""What lets a training go on: its position, its states on the disk, and the answers to trouble."""
+
+import platform
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+import torch
+
+from loratui.errors import TrainingError
+from loratui.training.adjustments import MOST_ROLLBACKS, Adjustments
+from loratui.training.checkpoint import TrainingState, load_newest_state, save_state
+from loratui.training.outputs import LoraFiles
+from loratui.training.preflight import who_holds_memory
+from loratui.training.trouble import Interrupted
+from loratui.training.workbench import Events, Workbench
+
+
+class Continuity:
+    """Where a training is and how it came there; all processes keep the same, the first one writes.
+
+    Attributes:
+        losses: Loss of every update taken.
+        adjustments: What trouble has changed.
+        is_rehearsing: True during the preflight, when smaller pieces are proposed rather than taken.
+    """
+
+    def __init__(self, bench: Workbench, files: LoraFiles, events: Events) -> None:
+        self._bench = bench
+        self._files = files
+        self._events = events
+        self._saved_at = time.monotonic()
+        self.losses: list[float] = []
+        self.adjustments = Adjustments()
+        self.is_rehearsing = False
+        self._good = self._state()
+
+    @property
+    def step(self) -> int:
+        """Updates taken so far."""
+        return len(self.losses)
+
+    @property
+    def seconds_since_state(self) -> float:
+        """Age of the newest state."""
+        return time.monotonic() - self._saved_at
+
+    def resume(self) -> bool:
+        """Go to the newest whole state of the run; False when there is none."""
+        newest = self._newest_state() if self._bench.processes.is_first else None
+        state = self._bench.processes.object_from_first(newest)
+        if state is None:
+            return False
+        changed = [key for key, value in _conditions(self._bench).items() if state.conditions.get(key) != value]
+        if changed:
+            self._events.write(
+                "warning",
+                message=f"Resumed under other conditions ({', '.join(changed)}): the last digits may differ.",
+            )
+        self._restore(state)
+        self._adjust(state.adjustments)
+        self._good = state
+        self._events.write(
+            "resumed",
+            step=self.step,
+            steps=self._bench.length.steps,
+            lr=float(self._bench.step.optimizer.param_groups[0]["lr"]),
+        )
+        return True
+
+    def restart(self) -> None:
+        """Undo what the preflight did to masters and optimizer."""
+        self._restore(self._good)
+
+    def keep_as_good(self) -> None:
+        """Remember this as the state to go back to, and save it; all processes call this at the same step."""
+        self._good = self._state()
+        self.save()
+
+    def save(self) -> None:
+        """Write the state; only the first process does.
+
+        Raises:
+            OSError: The disk is full or cannot be written.
+        """
+        self._saved_at = time.monotonic()
+        if self._bench.processes.is_first:
+            saved = save_state(self._bench.run.state, self._state())
+            self._events.write("state", file=saved.path, step=self.step, bytes=saved.bytes, seconds=saved.seconds)
+
+    def go_on_smaller(self) -> None:
+        """Take the next smaller way to make a step; all processes decide alike.
+
+        Raises:
+            TrainingError: There is none, or this is the preflight and the profile does not accept it unasked.
+        """
+        training, batch, device = self._bench.profile.training, self._bench.largest_batch, self._bench.base.device
+        smaller = self.adjustments.smaller(
+            batch,
+            is_checkpointing=training.gradient_checkpointing,
+            may_lower_resolution=training.may_lower_resolution,
+        )
+        if smaller is None:
+            raise TrainingError(
+                f"The memory of {device} does not suffice for one picture a step at step {self.step + 1}, even with "
+                f"gradient checkpointing.{who_holds_memory(device)}",
+                "Lower dataset.resolution, allow it with training.may_lower_resolution, or close other programs on it.",
+            )
+        if self.is_rehearsing and not training.accept_smaller:
+            raise TrainingError(
+                f"A step needs more memory than {device} has free.{who_holds_memory(device)}",
+                f"Accept {smaller.in_words(batch)} with --auto (training.accept_smaller), or close other programs.",
+            )
+        self._adjust(smaller)
+        self._recovered("memory", f"out of memory: now {smaller.in_words(batch)}")
+
+    def roll_back(self, reason: str) -> None:
+        """Go back to the last good state with half the learning rate.
+
+        Raises:
+            TrainingError: That was done often enough.
+        """
+        slower = self.adjustments.slower()
+        if slower.rollbacks > MOST_ROLLBACKS:
+            raise TrainingError(
+                f"The training came apart {MOST_ROLLBACKS + 1} times ({reason}), although the learning rate was halved "
+                f"each time.",
+                "Lower training.unet_lr (and text_encoder_lr), or train in bf16 or without mixed precision.",
+            )
+        self._restore(self._good)
+        self._adjust(slower)
+        self.save()
+        self._recovered(
+            "divergence", f"{reason}: back to step {self.step} with {slower.lr_factor:g} × the learning rate"
+        )
+
+    def interrupt(self, error: OSError) -> NoReturn:
+        """Save what can be saved and end as interrupted.
+
+        Raises:
+            Interrupted: Always.
+        """
+        try:
+            self.save()
+            saved = f"the state of step {self.step} was saved"
+        except OSError:
+            saved = "the last saved state is still there"
+        where = f"{error.filename}: " if error.filename else ""
+        raise Interrupted(
+            f"The training stopped at step {self.step} of {self._bench.length.steps}: "
+            f"{where}{error.strerror or error}; {saved}.",
+            f"Make room or mend the path, then resume: loratui resume {self._bench.run.name}",
+        ) from error
+
+    def _adjust(self, adjustments: Adjustments) -> None:
+        """Work by `adjustments` from now on."""
+        before, self.adjustments = self.adjustments, adjustments
+        if adjustments.gradient_checkpointing and not before.gradient_checkpointing:
+            self._bench.use_checkpointing()
+        if adjustments.size != before.size:
+            self._bench.use_size(
+                adjustments.size,
+                lambda done, of: self._events.write("caching", done=done, of=of, what="smaller pictures"),
+            )
+        self._bench.step.use_learning_rates(adjustments.lr_factor)
+
+    def _recovered(self, trouble: str, what: str) -> None:
+        self._events.write("recovered", trouble=trouble, what=what, step=self.step)
+
+    def _state(self) -> TrainingState:
+        tensors, scalars = self._bench.step.state()
+        return TrainingState(
+            step=self.step,
+            tensors=tensors,
+            scalars=scalars,
+            losses=list(self.losses),
+            adjustments=self.adjustments,
+            epoch_files={epoch: str(path) for epoch, path in self._files.of_epochs.items()},
+            conditions=_conditions(self._bench),
+        )
+
+    def _newest_state(self) -> TrainingState | None:
+        state, damaged = load_newest_state(self._bench.run.state)
+        for path in damaged:
+            self._events.write("warning", message=f"The state {path} is damaged; the one before it is used.")
+        return state
+
+    def _restore(self, state: TrainingState) -> None:
+        self._bench.step.restore(state.tensors, state.scalars, step=state.step)
+        self.losses = list(state.losses)
+        self._files.of_epochs = {epoch: Path(file) for epoch, file in state.epoch_files.items()}
+
+
+def _conditions(bench: Workbench) -> dict[str, Any]:
+    """Return what byte equality depends on: build, device, processes and threads."""
+    return {
+        "torch": torch.__version__,
+        "machine": platform.machine(),
+        "device": bench.base.device.type,
+        "processes": bench.processes.count,
+        "threads": torch.get_num_threads(),
+    }

@@ -1,0 +1,30 @@
+"""The order in which a training becomes smaller and slower."""
+
+from loratui.training.adjustments import Adjustments
+
+
+def test_pieces_then_checkpointing_then_resolution() -> None:
+    adjustments: Adjustments | None = Adjustments()
+    words = []
+    while adjustments is not None:
+        words.append(adjustments.in_words(4))
+        adjustments = adjustments.smaller(4, is_checkpointing=False, may_lower_resolution=True)
+    assert words == [
+        "as the profile says",
+        "2 × 2 pictures a step (same effective batch)",
+        "4 × 1 picture a step (same effective batch)",
+        "4 × 1 picture a step (same effective batch), gradient checkpointing",
+        "4 × 1 picture a step (same effective batch), gradient checkpointing, pictures at 75% of their side",
+        "4 × 1 picture a step (same effective batch), gradient checkpointing, pictures at 56% of their side",
+    ]
+
+
+def test_resolution_stays_unless_the_profile_allows() -> None:
+    smallest = Adjustments(pictures_at_once=1, gradient_checkpointing=True)
+    assert smallest.smaller(4, is_checkpointing=False, may_lower_resolution=False) is None
+    assert Adjustments(pictures_at_once=1).smaller(4, is_checkpointing=True, may_lower_resolution=False) is None
+
+
+def test_slower_halves_the_rate_and_counts() -> None:
+    slower = Adjustments(pictures_at_once=2).slower().slower()
+    assert (slower.lr_factor, slower.rollbacks, slower.pictures_at_once) == (0.25, 2, 2)
