@@ -116,9 +116,9 @@ class TrainingStep:
     def state(self) -> tuple[dict[str, torch.Tensor], dict[str, float]]:
         """Return tensors (copies on the CPU) and scalars from which `restore` makes the same state again."""
         tensors = {f"{_MASTER}{group.name}": group.master.detach().cpu().clone() for group in self.network.groups}
-        for index, values in self.optimizer.state_dict()["state"].items():
-            for name, value in values.items():
-                tensors[f"{_OPTIMIZER}{index}.{name}"] = torch.as_tensor(value).detach().cpu().clone()
+        for group in self.network.groups:
+            for name, value in self.optimizer.state[group.master].items():
+                tensors[f"{_OPTIMIZER}{group.name}.{name}"] = torch.as_tensor(value).detach().cpu().clone()
         return tensors, self.loss_scale.state()
 
     @torch.no_grad()
@@ -126,12 +126,12 @@ class TrainingStep:
         """Go to a state that `state` returned after `step` updates."""
         for group in self.network.groups:
             group.master.copy_(tensors[f"{_MASTER}{group.name}"])
-        values: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in tensors.items():
-            if name.startswith(_OPTIMIZER):
-                index, part = name.removeprefix(_OPTIMIZER).split(".", 1)
-                values.setdefault(int(index), {})[part] = tensor.clone()
-        self.optimizer.load_state_dict({**self.optimizer.state_dict(), "state": values})
+            prefix = f"{_OPTIMIZER}{group.name}."
+            self.optimizer.state[group.master] = {
+                name.removeprefix(prefix): _optimizer_value(tensor, group.master.device)
+                for name, tensor in tensors.items()
+                if name.startswith(prefix)
+            }
         self.schedule.last_epoch = step
         self._apply_rates()
         self.loss_scale.restore(scalars)
@@ -143,3 +143,9 @@ class TrainingStep:
         rates = zip(self.optimizer.param_groups, schedule.base_lrs, schedule.lr_lambdas, strict=True)
         for group, rate, multiplier in rates:
             group["lr"] = rate * multiplier(schedule.last_epoch)
+
+
+def _optimizer_value(tensor: torch.Tensor, device: torch.device) -> torch.Tensor | int:
+    """Return a saved value as the optimizer keeps it: 8-bit AdamW counts its steps in a plain number."""
+    is_plain = tensor.dim() == 0 and tensor.dtype == torch.int64
+    return int(tensor) if is_plain else tensor.clone().to(device)

@@ -1,5 +1,6 @@
 """The real program with the real worker process on the tiny base: from `loratui run` to files, signals and failures."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -215,4 +216,24 @@ def test_what_cannot_be_drawn_is_refused_before_the_training(profile: Profile, t
     assert done.returncode == 2
     assert "nosuch" in json.loads(done.stdout)["error"]
     assert not (tmp_path / "out").exists()
+    assert list_runs(runs_directory()) == ()
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("accelerate.dynamo=inductor", "does not compile yet"),
+        ("accelerate.processes=3", None),
+        ("training.optimizer=adamw8bit", "bitsandbytes"),
+    ],
+)
+def test_what_this_installation_cannot_do_is_refused_before_the_training(
+    profile: Profile, tmp_path: Path, setting: str, words: str | None
+) -> None:
+    if words == "bitsandbytes" and importlib.util.find_spec("bitsandbytes"):
+        pytest.skip("bitsandbytes is installed")
+    changes = ["--set", setting] if words else ["--set", setting, "--set", "accelerate.gpu_ids=0"]
+    done = loratui("run", saved(profile, tmp_path), "--json", *changes, cwd=tmp_path)
+    assert done.returncode == 2
+    assert (words or "names 1 GPUs") in json.loads(done.stdout)["error"]
     assert list_runs(runs_directory()) == ()

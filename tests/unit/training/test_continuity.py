@@ -114,6 +114,19 @@ def test_a_resumed_training_ends_in_the_same_tensors(
     assert [event["step"] for event in training.events("resumed")] != []
 
 
+def test_eight_bit_adamw_trains_and_resumes_too(profile: Profile, tmp_path: Path) -> None:
+    pytest.importorskip("bitsandbytes", reason="the optional extra adamw8bit is not installed")
+    profile.training.optimizer = "adamw8bit"
+    whole = Training(profile, tmp_path / "runs")
+    expected = model_hash(whole.go().lora)
+    losses = [event["loss"] for event in whole.events("validation")]
+    assert losses[-1] < losses[0]
+    training = Training(profile, tmp_path / "runs")
+    with pytest.raises(Killed):
+        training.go(before_forward=kill_at(25))
+    assert model_hash(training.go().lora) == expected
+
+
 def test_a_step_saved_in_mid_epoch_resumes_from_there(profile: Profile, tmp_path: Path) -> None:
     expected = model_hash(Training(profile, tmp_path / "runs").go().lora)
     training = Training(profile, tmp_path / "runs")
