@@ -5,6 +5,7 @@ never writes to a terminal: whoever starts it points its output to `worker.log`.
 first holds the lock and writes; another one that fails leaves a report for it.
 """
 
+import contextlib
 import gc
 import json
 import os
@@ -16,10 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from loratui.errors import LoratuiError, RunError, TrainingError
-from loratui.runs.commands import commands_size
+from loratui.runs.commands import STOP, commands_size
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.events import EventWriter, next_attempt, read_events
 from loratui.runs.lock import hold_lock
+from loratui.training.requests import Requests
 
 if TYPE_CHECKING:
     from loratui.diffusion.base_model import BaseModel
@@ -30,6 +32,8 @@ TASKS = ("train", "compare")
 _FAILURE_REPORTS = "failure-*.json"
 # A process that dies takes a moment to leave its report; the first one hears of it by a broken connection.
 _REPORT_PATIENCE = 5.0
+# Kept free on the run's disk for the last event, which says why the run ended.
+_RESERVED_BYTES = 65_536
 
 
 class _Silent:
@@ -46,14 +50,22 @@ def main(arguments: list[str]) -> int:
         return 2
     run, task = RunDirectory(Path(arguments[0])), cast(Task, arguments[1])
     rank = int(os.environ.get("RANK", "0"))
+    # Before anything slow: from now on a signal or a command is a request, not the end.
+    requests = Requests(run, commands_size(run.commands_path))
+    requests.listen()
     if rank > 0:
-        return Worker(run, _Silent(), rank).work(task)
+        return Worker(run, _Silent(), requests, rank).work(task)
     try:
         with hold_lock(run), EventWriter(run.events_path, next_attempt(run.events_path)) as events:
             for report in run.path.glob(_FAILURE_REPORTS):
                 report.unlink()
             events.write("started", pid=os.getpid(), task=task)
-            return Worker(run, events, rank).work(task)
+            reserve = run.path / "reserve"
+            reserve.write_bytes(bytes(_RESERVED_BYTES))
+            try:
+                return Worker(run, events, requests, rank).work(task)
+            finally:
+                reserve.unlink(missing_ok=True)
     except (RunError, OSError) as error:  # another worker's lock, or a disk that takes no events
         print(error, file=sys.stderr)
         return 1
@@ -62,12 +74,12 @@ def main(arguments: list[str]) -> int:
 class Worker:
     """One task on one run, with everything that happens written as events."""
 
-    def __init__(self, run: RunDirectory, events: "Events", rank: int) -> None:
+    def __init__(self, run: RunDirectory, events: "Events", requests: Requests, rank: int) -> None:
         self._run = run
         self._events = events
+        self._requests = requests
         self._rank = rank
         self._began = time.monotonic()
-        self._commands_start = commands_size(run.commands_path)
 
     def work(self, task: Task) -> int:
         """Do the task; whatever goes wrong becomes the run's last event."""
@@ -77,6 +89,11 @@ class Worker:
             traceback.print_exc()
             self._fail(error.what, error.todo, error.exit_code)
             return error.exit_code
+        except OSError as error:
+            traceback.print_exc()
+            where = f"{error.filename}: " if error.filename else ""
+            what = f"The run stopped: {where}{error.strerror or error}."
+            return self._interrupted(what, f"Make room or mend the path, then resume: loratui resume {self._run.name}")
         except Exception as error:
             traceback.print_exc()
             self._fail(*self._cause(error))
@@ -89,28 +106,25 @@ class Worker:
         from transformers.utils import logging as transformers_logging
 
         from loratui.training.recipe import Stopped
-        from loratui.training.requests import Requests
         from loratui.training.trouble import Interrupted
 
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
-        self._requests: Requests = Requests(self._run, self._commands_start)
-        self._requests.listen()
         try:
             figures = self._train() if task == "train" else self._compare_again()
         except Stopped as stopped:
             number = self._requests.signal_number if stopped.command is None else 0
-            self._events.write("stopped", signal=number, step=stopped.step, command=stopped.command, lora=stopped.lora)
+            self._say_last("stopped", signal=number, step=stopped.step, command=stopped.command, lora=stopped.lora)
             return 128 + number if number else 0
-        except _DrawingStopped:
-            self._events.write("stopped", signal=self._requests.signal_number, step=None)
-            return 128 + self._requests.signal_number
+        except _DrawingStopped as stopped:
+            number = self._requests.signal_number if stopped.command is None else 0
+            self._say_last("stopped", signal=number, step=None, command=stopped.command)
+            return 128 + number if number else 0
         except Interrupted as interrupted:
             traceback.print_exc()
-            self._events.write("interrupted", what=interrupted.what, todo=interrupted.todo, log=self._run.log_path)
-            return interrupted.exit_code
+            return self._interrupted(interrupted.what, interrupted.todo)
         if figures is not None:
-            self._events.write("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
+            self._say_last("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
         return 0
 
     def _train(self) -> dict[str, Any] | None:
@@ -162,8 +176,11 @@ class Worker:
 
         def on_progress(done: int, of: int) -> None:
             self._events.write("drawing", done=done, of=of)
+            if self._requests.stop_commanded:
+                self._events.write("told", command=STOP)
+                raise _DrawingStopped(STOP)
             if self._requests.signalled:
-                raise _DrawingStopped
+                raise _DrawingStopped(None)
 
         grid, result = compare_run(
             self._run,
@@ -182,15 +199,29 @@ class Worker:
 
     def _fail(self, what: str, todo: str, exit_code: int = 1) -> None:
         if self._rank > 0:
-            report = self._run.path / f"failure-{self._rank}.json"
-            report.write_text(json.dumps({"what": what, "todo": todo}), encoding="utf-8")
-        self._events.write("failed", what=what, todo=todo, exit_code=exit_code, log=self._run.log_path)
+            draft = self._run.path / f".failure-{self._rank}"
+            draft.write_text(json.dumps({"what": what, "todo": todo}), encoding="utf-8")
+            draft.replace(self._run.path / f"failure-{self._rank}.json")
+        self._say_last("failed", what=what, todo=todo, exit_code=exit_code, log=self._run.log_path)
+
+    def _interrupted(self, what: str, todo: str) -> int:
+        self._say_last("interrupted", what=what, todo=todo, log=self._run.log_path)
+        return 1
+
+    def _say_last(self, kind: str, **fields: Any) -> None:
+        """Write the last event; on a full disk in the place that was reserved for it."""
+        try:
+            self._events.write(kind, **fields)
+        except OSError:
+            (self._run.path / "reserve").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                self._events.write(kind, **fields)
 
     def _cause(self, error: Exception) -> tuple[str, str]:
         """Say what went wrong: another process's report where it was the first to fail, else `error` itself."""
         processes = int(os.environ.get("WORLD_SIZE", "1"))
         own = f"{type(error).__name__}: {_first_line(error)}"
-        if processes == 1 or self._rank > 0:
+        if processes == 1 or self._rank > 0 or not _is_lost_connection(error):
             return own, "The whole story is in the log."
         deadline = time.monotonic() + _REPORT_PATIENCE
         while time.monotonic() < deadline:
@@ -206,7 +237,19 @@ class Worker:
 
 
 class _DrawingStopped(Exception):
-    """A stop was requested while the comparison was drawn."""
+    """A stop was requested, by a command or by a signal, while the comparison was drawn."""
+
+    def __init__(self, command: str | None) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+def _is_lost_connection(error: Exception) -> bool:
+    """Say whether `error` is how gloo or NCCL tell that another process is gone."""
+    words = str(error).lower()
+    return isinstance(error, RuntimeError) and any(
+        sign in words for sign in ("gloo", "nccl", "connection", "peer", "timed out")
+    )
 
 
 def _figures(result: "TrainingResult") -> dict[str, Any]:

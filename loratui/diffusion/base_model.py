@@ -4,9 +4,11 @@ Accepts what people have: a diffusers directory, a hub id, a single `.safetensor
 dataset and trains nothing.
 """
 
+import hashlib
 import json
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -89,6 +91,17 @@ class BaseModel:
         self.unet.to(device)
         self.text_encoder.to(device)
         self.device = device
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """What tells this base from another: sizes and beginnings of its weights and configurations, as a sha256."""
+        files = [self.source] if self.source.is_file() else sorted(self.source.rglob("*"))
+        digest = hashlib.sha256()
+        for file in files:
+            if file.suffix in (".safetensors", ".json") and file.is_file():
+                with open(file, "rb") as content:
+                    digest.update(f"{file.name} {file.stat().st_size} ".encode() + content.read(1 << 20))
+        return digest.hexdigest()
 
     @property
     def prediction_type(self) -> PredictionType:

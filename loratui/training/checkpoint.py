@@ -33,6 +33,7 @@ class TrainingState:
 
     Attributes:
         step: Updates taken.
+        ended_epochs: Epochs whose validation and file are done too.
         tensors: Masters and optimizer state, on the CPU.
         scalars: What else `TrainingStep` keeps: the loss scale.
         losses: Loss of every step taken.
@@ -42,6 +43,7 @@ class TrainingState:
     """
 
     step: int
+    ended_epochs: int
     tensors: dict[str, torch.Tensor]
     scalars: dict[str, float]
     losses: list[float]
@@ -99,6 +101,11 @@ def load_newest_state(directory: Path) -> tuple[TrainingState | None, list[Path]
     return None, damaged
 
 
+def newest_step(directory: Path) -> int:
+    """Return the step of the newest state by its name alone, 0 when there is none."""
+    return max((int(path.name.removeprefix("step-")) for path in _states(directory)), default=0)
+
+
 def _load(path: Path) -> TrainingState | None:
     try:
         facts = json.loads((path / _FACTS).read_bytes())
@@ -116,7 +123,7 @@ def _load(path: Path) -> TrainingState | None:
 
 
 def _states(directory: Path) -> Iterator[Path]:
-    return (path for path in directory.glob("step-*") if path.is_dir())
+    return (path for path in directory.glob("step-[0-9]*") if path.is_dir())
 
 
 def _tidy(directory: Path, newest: int) -> None:

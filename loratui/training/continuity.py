@@ -1,5 +1,7 @@
 """What lets a training go on: its position, its states on the disk, and the answers to trouble."""
 
+import contextlib
+import os
 import platform
 import time
 from pathlib import Path
@@ -7,7 +9,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from loratui.errors import TrainingError
+from loratui.errors import DatasetError, TrainingError
 from loratui.training.adjustments import MOST_ROLLBACKS, Adjustments
 from loratui.training.checkpoint import TrainingState, load_newest_state, save_state
 from loratui.training.outputs import LoraFiles
@@ -15,12 +17,17 @@ from loratui.training.preflight import who_holds_memory
 from loratui.training.trouble import Interrupted
 from loratui.training.workbench import Events, Workbench
 
+# Set by `loratui resume --auto`: the profile of a run is frozen, the consent to smaller pieces may come later.
+ACCEPT_SMALLER = "LORATUI_ACCEPT_SMALLER"
+
 
 class Continuity:
     """Where a training is and how it came there; all processes keep the same, the first one writes.
 
     Attributes:
         losses: Loss of every update taken.
+        ended_epochs: Epochs whose end is done: measured, and saved where the profile says so.
+        overflows: fp16 overflows since this start.
         adjustments: What trouble has changed.
         is_rehearsing: True during the preflight, when smaller pieces are proposed rather than taken.
     """
@@ -31,6 +38,8 @@ class Continuity:
         self._events = events
         self._saved_at = time.monotonic()
         self.losses: list[float] = []
+        self.ended_epochs = 0
+        self.overflows = 0
         self.adjustments = Adjustments()
         self.is_rehearsing = False
         self._good = self._state()
@@ -51,6 +60,11 @@ class Continuity:
         state = self._bench.processes.object_from_first(newest)
         if state is None:
             return False
+        if state.conditions.get("base") != self._bench.base.fingerprint:
+            raise TrainingError(
+                f"The base {self._bench.base.source} is not the one that this run was started with.",
+                "Put the old one back to resume, or start a new run.",
+            )
         changed = [key for key, value in _conditions(self._bench).items() if state.conditions.get(key) != value]
         if changed:
             self._events.write(
@@ -72,20 +86,31 @@ class Continuity:
         """Undo what the preflight did to masters and optimizer."""
         self._restore(self._good)
 
-    def keep_as_good(self) -> None:
-        """Remember this as the state to go back to, and save it; all processes call this at the same step."""
-        self._good = self._state()
-        self.save()
+    @property
+    def pending_epoch(self) -> int | None:
+        """The epoch whose steps are all taken but whose end is not done, as after a disk was full just then."""
+        length = self._bench.length
+        complete = length.epochs if self.step >= length.steps else self.step // length.steps_per_epoch
+        return complete if complete > self.ended_epochs else None
 
-    def save(self) -> None:
-        """Write the state; only the first process does.
+    def end_epoch(self, epoch: int) -> None:
+        """Count the epoch's end as done, keep this as the state to go back to, and save it.
+
+        All processes call this at the same step.
+        """
+        self.ended_epochs = epoch
+        self._good = self._state()
+        self.save(self._good)
+
+    def save(self, state: TrainingState | None = None) -> None:
+        """Write the present state; only the first process does.
 
         Raises:
             OSError: The disk is full or cannot be written.
         """
         self._saved_at = time.monotonic()
         if self._bench.processes.is_first:
-            saved = save_state(self._bench.run.state, self._state())
+            saved = save_state(self._bench.run.state, state or self._state())
             self._events.write("state", file=saved.path, step=self.step, bytes=saved.bytes, seconds=saved.seconds)
 
     def go_on_smaller(self) -> None:
@@ -106,13 +131,30 @@ class Continuity:
                 f"gradient checkpointing.{who_holds_memory(device)}",
                 "Lower dataset.resolution, allow it with training.may_lower_resolution, or close other programs on it.",
             )
-        if self.is_rehearsing and not training.accept_smaller:
+        if self.is_rehearsing and not (training.accept_smaller or os.environ.get(ACCEPT_SMALLER)):
             raise TrainingError(
                 f"A step needs more memory than {device} has free.{who_holds_memory(device)}",
                 f"Accept {smaller.in_words(batch)} with --auto (training.accept_smaller), or close other programs.",
             )
-        self._adjust(smaller)
+        try:
+            self._adjust(smaller)
+        except DatasetError as error:
+            raise TrainingError(
+                f"Memory does not suffice, and the pictures cannot be made smaller: {error.what}", error.todo
+            ) from error
         self._recovered("memory", f"out of memory: now {smaller.in_words(batch)}")
+
+    def count_overflow(self, step: int) -> None:
+        """Tell the first overflow of fp16 gradients; the rest is told at the end by `sum_up_overflows`."""
+        self.overflows += 1
+        if self.overflows == 1:
+            scale = self._bench.step.loss_scale.scale
+            self._recovered("overflow", f"fp16 overflowed at step {step}: repeated with loss scale {scale:g}")
+
+    def sum_up_overflows(self) -> None:
+        """Tell how many overflows there were, if more than the one already told."""
+        if self.overflows > 1:
+            self._recovered("overflow", f"fp16 overflowed {self.overflows} times in all; no step was lost")
 
     def roll_back(self, reason: str) -> None:
         """Go back to the last good state with half the learning rate.
@@ -140,11 +182,12 @@ class Continuity:
         Raises:
             Interrupted: Always.
         """
-        try:
-            self.save()
-            saved = f"the state of step {self.step} was saved"
-        except OSError:
-            saved = "the last saved state is still there"
+        saved = "the last saved state is still there"
+        # A step whose event could not be written is taken again, or the history would lack it.
+        if error.filename != str(self._bench.run.events_path):
+            with contextlib.suppress(OSError):
+                self.save()
+                saved = f"the state of step {self.step} was saved"
         where = f"{error.filename}: " if error.filename else ""
         raise Interrupted(
             f"The training stopped at step {self.step} of {self._bench.length.steps}: "
@@ -171,6 +214,7 @@ class Continuity:
         tensors, scalars = self._bench.step.state()
         return TrainingState(
             step=self.step,
+            ended_epochs=self.ended_epochs,
             tensors=tensors,
             scalars=scalars,
             losses=list(self.losses),
@@ -188,6 +232,7 @@ class Continuity:
     def _restore(self, state: TrainingState) -> None:
         self._bench.step.restore(state.tensors, state.scalars, step=state.step)
         self.losses = list(state.losses)
+        self.ended_epochs = state.ended_epochs
         self._files.of_epochs = {epoch: Path(file) for epoch, file in state.epoch_files.items()}
 
 
@@ -199,4 +244,5 @@ def _conditions(bench: Workbench) -> dict[str, Any]:
         "device": bench.base.device.type,
         "processes": bench.processes.count,
         "threads": torch.get_num_threads(),
+        "base": bench.base.fingerprint,
     }

@@ -15,8 +15,9 @@ from loratui.dataset.images import open_rgb, prepare
 from loratui.dataset.manifest import Manifest, ManifestImage
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
-from loratui.errors import DatasetError, LoraFileError, RunError
+from loratui.errors import DatasetError, LoraFileError
 from loratui.lora_file.header import file_sha256
+from loratui.training.trouble import Interrupted
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def cached_latents(
     Raises:
         DatasetError: A picture changed or went away since the launch.
     """
-    identity = {"manifest": manifest.digest, "base": str(base.source), "flip": str(flip), "size": str(size)}
+    identity = {"manifest": manifest.digest, "base": base.fingerprint, "flip": str(flip), "size": str(size)}
     moments = _read(file, identity)
     if moments is None:
         placements = [scaled(image.placement, size, step) for image in manifest.images]
@@ -129,7 +130,7 @@ def _write(file: Path, moments: dict[tuple[int, bool], Moments], identity: dict[
         draft.replace(file)
     except (SafetensorError, OSError) as error:
         draft.unlink(missing_ok=True)
-        raise RunError(f"The cache {file} cannot be written: {error}", "Make room there and run again.") from error
+        raise Interrupted(f"The cache {file} cannot be written: {error}", "Make room there, then resume.") from error
 
 
 def _read(file: Path, identity: dict[str, str]) -> dict[tuple[int, bool], Moments] | None:

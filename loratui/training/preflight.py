@@ -12,7 +12,9 @@ import torch
 
 from loratui.dataset.schedule import Sample
 from loratui.environment.gpu import memory_holders
+from loratui.generation.check import prompts_from_captions
 from loratui.paths import data_directory
+from loratui.training.validation import IMAGES, TIMESTEPS
 from loratui.training.workbench import Workbench
 
 STEPS = 2
@@ -21,9 +23,13 @@ _BYTES_PER_GB = 1e9
 
 @dataclass(frozen=True)
 class Measurement:
-    """What the preflight found: seconds of a step, and the most memory in use (of the GPU, else of the process)."""
+    """What the preflight found: seconds of a step and of drawing one picture, and the most memory in use.
+
+    The memory is that of the GPU, else of the process.
+    """
 
     seconds_per_step: float
+    seconds_per_picture: float
     peak_memory_bytes: int
 
 
@@ -50,6 +56,28 @@ def peak_memory(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
+def estimated_seconds(bench: Workbench, measured: Measurement) -> float:
+    """Return how long training, its validations and the comparison will take together."""
+    training, comparison, length = bench.profile.training, bench.profile.comparison, bench.length
+    samples = min(len(bench.manifest.images), IMAGES) * TIMESTEPS
+    # A forward pass is about a third of a step.
+    validation = measured.seconds_per_step / 3 * samples / (training.batch_size * training.gradient_accumulation)
+    prompts = len(comparison.prompts) or len(prompts_from_captions(bench.manifest))
+    rows = prompts * len(comparison.seeds) * (1 + len(comparison.epochs)) * (1 + len(comparison.other_bases))
+    pictures = rows * len(comparison.strengths) if comparison.enabled else 0
+    return (
+        measured.seconds_per_step * length.steps
+        + validation * (length.epochs + 1)
+        + measured.seconds_per_picture * pictures
+    )
+
+
+def forget_peak(device: torch.device) -> None:
+    """Begin a new measurement of the most memory in use, where the device can."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+
+
 def who_holds_memory(device: torch.device) -> str:
     """Name the other programs on the GPU: " python (pid 12) holds 5.1 GB." or ""."""
     if device.type != "cuda":
@@ -70,8 +98,8 @@ def recall(bench: Workbench) -> Measurement | None:
 def remember(bench: Workbench, measurement: Measurement) -> None:
     """Keep what was found for the next run of the same kind; a disk that cannot take it is no reason to fail."""
     try:
-        known = json.loads(_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        known = dict(json.loads(_file().read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
         known = {}
     try:
         _file().parent.mkdir(parents=True, exist_ok=True)
@@ -101,6 +129,8 @@ def _key(bench: Workbench) -> str:
         f"batch {profile.training.batch_size}x{profile.training.gradient_accumulation}",
         f"rank {profile.network.rank}+{profile.network.conv_rank}",
         f"text {profile.network.train_text_encoder}",
+        profile.training.optimizer,
+        f"tokens {profile.dataset.max_token_length}",
         f"checkpointing {profile.training.gradient_checkpointing}",
         f"processes {bench.processes.count}",
         f"threads {torch.get_num_threads()}",

@@ -22,9 +22,12 @@ def draw_preview(bench: Workbench, step: int) -> tuple[str, Path]:
     prompt = (settings.prompts or prompts_from_captions(bench.manifest) or [""])[0]
     side = bench.profile.dataset.resolution
     size = (settings.width or side, settings.height or side)
-    with torch.no_grad():
-        [pixels] = draw_batch(bench.base, parse_prompt(prompt).text, settings, [], seeds=settings.seeds[:1], size=size)
-    bench.base.vae.to("cpu")
+    text = parse_prompt(prompt).text
+    try:
+        with torch.no_grad():
+            [pixels] = draw_batch(bench.base, text, settings, [], seeds=settings.seeds[:1], size=size)
+    finally:
+        bench.base.vae.to("cpu")
     picture = Image.fromarray(pixels.numpy())
     bench.run.previews.mkdir(exist_ok=True)
     file = bench.run.previews / f"step-{step:08d}.png"

@@ -4,11 +4,12 @@ With one process everything here is immediate. accelerate gives the process grou
 and accumulation are our own, so nothing is `prepare`d.
 """
 
+from datetime import timedelta
 from typing import TypeVar
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import InitProcessGroupKwargs, broadcast_object_list
 
 T = TypeVar("T")
 
@@ -18,7 +19,9 @@ class Processes:
 
     def __init__(self, device: torch.device) -> None:
         """Join the process group that the launcher described in the environment; without one, stand alone."""
-        self._accelerator = Accelerator(mixed_precision="no", cpu=device.type == "cpu")
+        # The first process may encode thousands of pictures, or draw, while the others wait.
+        patience = InitProcessGroupKwargs(timeout=timedelta(hours=2))
+        self._accelerator = Accelerator(mixed_precision="no", cpu=device.type == "cpu", kwargs_handlers=[patience])
 
     @property
     def device(self) -> torch.device:

@@ -17,11 +17,21 @@ from loratui.errors import LoratuiError, TrainingError
 from loratui.lora_file.install import install
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH
 from loratui.runs.directory import RunDirectory
+from loratui.training.adjustments import Adjustments
+from loratui.training.checkpoint import newest_step
 from loratui.training.continuity import Continuity
 from loratui.training.objective import Batch
 from loratui.training.outputs import LoraFiles, probe_caption
 from loratui.training.preflight import STEPS as PREFLIGHT_STEPS
-from loratui.training.preflight import Measurement, heaviest_step, peak_memory, recall, remember
+from loratui.training.preflight import (
+    Measurement,
+    estimated_seconds,
+    forget_peak,
+    heaviest_step,
+    peak_memory,
+    recall,
+    remember,
+)
 from loratui.training.preview import draw_preview
 from loratui.training.processes import Processes
 from loratui.training.requests import Requests
@@ -34,7 +44,7 @@ from loratui.training.workbench import Events, build_workbench
 # A state is never older than this, so that no more work than this can be lost.
 SECONDS_BETWEEN_STATES = 300.0
 # Overflows in a row after which lowering the loss scale is no longer the answer.
-_MOST_OVERFLOWS = 40
+_MOST_OVERFLOWS = 20
 
 MicroBatches = tuple[tuple[Sample, ...], ...]
 
@@ -91,18 +101,24 @@ class Recipe:
         bench.base.vae.to("cpu")  # has done its work; `decode` brings it back
         self._continuity = Continuity(bench, self._files, self._events)
         if not self._continuity.resume():
-            self._continuity.save()
+            # Before the first state: a preflight that was refused is asked for again by a resume.
             self._preflight()
+            try:
+                self._continuity.save()
+            except OSError as error:
+                self._continuity.interrupt(error)
         return bench.base
 
     def _stop_in_setup(self) -> None:
-        """Let a signal end the training before it has begun.
+        """Let a signal or a command end the training before it goes on.
 
         Raises:
-            Stopped: A signal has come.
+            Stopped: One has come.
         """
+        if self._requests.stop_commanded:
+            raise Stopped(newest_step(self._run.state), None, STOP)
         if self._requests.signalled:
-            raise Stopped(0, None, None)
+            raise Stopped(newest_step(self._run.state), None, None)
 
     def _preflight(self) -> None:
         """Measure two real steps at the largest bucket and a preview, and leave the training as it was.
@@ -113,6 +129,7 @@ class Recipe:
         bench = self._bench
         known = self._processes.object_from_first(recall(bench))
         if known is None:
+            forget_peak(bench.base.device)
             self._continuity.is_rehearsing = True
             step = heaviest_step(bench)
             self._prepare_captions([step], epoch=1)
@@ -126,16 +143,18 @@ class Recipe:
                 ) from trouble
             self._continuity.is_rehearsing = False
             self._continuity.restart()
+            drawing_began = time.monotonic()
             if self._processes.is_first:
                 self._preview()
-        measured = known or Measurement(self._seconds, peak_memory(bench.base.device))
-        if self._processes.is_first and known is None:
+            drawing = time.monotonic() - drawing_began
+        measured = known or Measurement(self._seconds, drawing, peak_memory(bench.base.device))
+        if self._processes.is_first and known is None and self._continuity.adjustments == Adjustments():
             remember(bench, measured)
         self._events.write(
             "preflight",
             peak_memory_bytes=measured.peak_memory_bytes,
             seconds_per_step=measured.seconds_per_step,
-            estimated_seconds=measured.seconds_per_step * bench.length.steps,
+            estimated_seconds=estimated_seconds(bench, measured),
             remembered=known is not None,
         )
 
@@ -178,25 +197,32 @@ class Recipe:
         length = self._bench.length
         if self._step == 0:
             self._validate(epoch=0)
-        while self._step < length.steps:
+        while True:
+            if (ended := self._continuity.pending_epoch) is not None:
+                self._end_epoch(ended)
+            if self._step >= length.steps:
+                self._continuity.sum_up_overflows()
+                return
             epoch, taken = divmod(self._step, length.steps_per_epoch)
             steps = self._steps_of(epoch + 1)[: length.steps - epoch * length.steps_per_epoch]
             self._prepare_captions(steps, epoch + 1)
-            for micro_batches in steps[taken:-1]:
+            for micro_batches in steps[taken:]:
                 self._report(self._take_step(micro_batches, epoch + 1), epoch + 1)
-                self._answer_requests(epoch + 1)
-            self._report(self._take_step(steps[-1], epoch + 1), epoch + 1)
-            self._end_epoch(epoch + 1)
+                if self._continuity.pending_epoch is None:
+                    self._answer_requests(epoch + 1)
 
     def _end_epoch(self, epoch: int) -> None:
-        """Measure, save and take requests, in the same order whether or not the training was ever interrupted."""
+        """Measure, save and take requests, in the same order whether or not the training was ever interrupted.
+
+        What fails in the middle of it is done again, whole, by a resume.
+        """
         self._validate(epoch)
         if not self._bench.step.masters_are_finite():
             raise Diverged("trained values are no longer finite")
         is_last = self._step >= self._bench.length.steps
         if self._processes.is_first and not is_last and epoch % self._bench.profile.training.save_every == 0:
             self._files.write_epoch(epoch, self._step)
-        self._continuity.keep_as_good()
+        self._continuity.end_epoch(epoch)
         if not is_last:
             self._answer_requests(epoch, epoch_ended=True)
 
@@ -237,6 +263,7 @@ class Recipe:
                 raise Diverged(f"the loss or its gradient is not a finite number at step {self._step + 1}")
             if not result.overflowed:
                 return result
+            self._continuity.count_overflow(self._step + 1)
         raise Diverged(f"fp16 gradients overflow at step {self._step + 1} at any loss scale")
 
     def _accumulated(self, micro_batches: MicroBatches, epoch: int, samples: int) -> bool:
@@ -290,7 +317,7 @@ class Recipe:
         """Draw a preview; what goes wrong with it is said and harms nothing."""
         try:
             prompt, file = draw_preview(self._bench, self._step)
-        except (LoratuiError, RuntimeError) as error:
+        except (LoratuiError, RuntimeError, MemoryError, OSError) as error:
             self._events.write("warning", message=f"No preview could be drawn: {str(error).splitlines()[0]}")
         else:
             self._events.write("preview", file=file, prompt=prompt, step=self._step)
@@ -301,7 +328,7 @@ class Recipe:
         Raises:
             Stopped: A stop was asked for.
         """
-        commands = self._processes.object_from_first(self._requests.commands())
+        commands = self._processes.object_from_first(self._requests.take_commands())
         for command in commands:
             self._events.write("told", command=command)
         self._stops_after_epoch |= STOP_AFTER_EPOCH in commands
@@ -312,10 +339,10 @@ class Recipe:
                 self._preview()
             if SAVE in commands or self._continuity.seconds_since_state > SECONDS_BETWEEN_STATES:
                 self._continuity.save()
-        if self._processes.any(self._requests.signalled):
-            self._stop(epoch, None)
         if STOP in commands:
             self._stop(epoch, STOP)
+        if self._processes.any(self._requests.signalled):
+            self._stop(epoch, None)
         if self._stops_after_epoch and epoch_ended:
             self._stop(epoch, STOP_AFTER_EPOCH)
 

@@ -103,7 +103,13 @@ def save_seconds(directory: Path, parameters: int) -> float:
     names = ("master.unet", "optimizer.0.exp_avg", "optimizer.0.exp_avg_sq")
     tensors = {name: torch.rand(parameters) for name in names}
     state = TrainingState(
-        step=1, tensors=tensors, scalars={}, losses=[0.1] * 1000, adjustments=Adjustments(), epoch_files={}
+        step=1,
+        ended_epochs=0,
+        tensors=tensors,
+        scalars={},
+        losses=[0.1] * 1000,
+        adjustments=Adjustments(),
+        epoch_files={},
     )
     return statistics.median(save_state(directory / "state", state).seconds for _ in range(REPETITIONS))
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,63 +26,77 @@ def profile(tiny_base_directory: Path, tmp_path: Path) -> Profile:
         tiny_base_directory,
         write_pictures(tmp_path / "2_disc"),
         tmp_path / "out",
-        training={"epochs": 60, "save_every": 10},
+        training={"epochs": 80, "save_every": 10},
         comparison={"enabled": False},
     )
 
 
-def start(run: RunDirectory) -> subprocess.Popen[bytes]:
-    with open(run.log_path, "ab") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "loratui.worker", str(run.path), "train"],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+@pytest.fixture
+def start() -> Iterator[Callable[[RunDirectory], subprocess.Popen[bytes]]]:
+    """Starts workers with one thread each, and leaves none behind."""
+    workers: list[subprocess.Popen[bytes]] = []
+
+    def start_worker(run: RunDirectory) -> subprocess.Popen[bytes]:
+        with open(run.log_path, "ab") as log:
+            workers.append(
+                subprocess.Popen(
+                    [sys.executable, "-m", "loratui.worker", str(run.path), "train"],
+                    env={**os.environ, "OMP_NUM_THREADS": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+        return workers[-1]
+
+    yield start_worker
+    for worker in workers:
+        if worker.poll() is None:
+            worker.kill()
+            worker.wait()
 
 
 def finished_hash(run: RunDirectory) -> str:
     return str([event for event in read_events(run.events_path) if event["event"] == "saved"][-1]["model_hash"])
 
 
-def wait_for_news(run: RunDirectory, process: subprocess.Popen[bytes], attempt: int) -> bool:
-    """Wait until this attempt has taken a step; False when it ended before."""
-    deadline = time.monotonic() + 120
+def wait_for_moment(run: RunDirectory, process: subprocess.Popen[bytes], attempt: int, moment: int) -> None:
+    """Wait for the moment to kill: after `moment` new steps, or with every third attempt while a state is written."""
+    deadline = time.monotonic() + 240
     while process.poll() is None:
         assert time.monotonic() < deadline
-        if any(event["event"] == "step" and event["attempt"] == attempt for event in read_events(run.events_path)):
-            return True
-        time.sleep(0.02)
-    return False
+        steps = [e for e in read_events(run.events_path) if e["event"] == "step" and e["attempt"] == attempt]
+        if attempt % 3 == 0 and steps and any(run.state.glob(".draft-*")):
+            return
+        if len(steps) >= (60 if attempt % 3 == 0 else moment):
+            return
+        time.sleep(0.002 if attempt % 3 == 0 else 0.02)
 
 
-def test_twenty_kills_change_nothing(profile: Profile, tmp_path: Path) -> None:
+def test_twenty_kills_change_nothing(
+    profile: Profile, tmp_path: Path, start: Callable[[RunDirectory], subprocess.Popen[bytes]]
+) -> None:
     whole = new_run(profile, tmp_path / "runs")
     assert start(whole).wait(timeout=300) == 0
     expected = finished_hash(whole)
 
     run = new_run(profile, tmp_path / "runs")
     moments = random.Random(20261122)
-    kills = 0
-    for attempt in range(1, 200):
+    for attempt in range(1, KILLS + 1):
         process = start(run)
-        if kills < KILLS and wait_for_news(run, process, attempt):
-            time.sleep(moments.uniform(0, 0.35))
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        code = process.wait(timeout=300)
+        wait_for_moment(run, process, attempt, moments.randint(1, 12))
+        process.send_signal(signal.SIGKILL)
+        assert process.wait(timeout=60) == -signal.SIGKILL, "the run must be long enough for every kill"
         assert not is_alive(run)
-        if code == 0:
-            break
-        assert code == -signal.SIGKILL
+    assert start(run).wait(timeout=300) == 0
 
-    assert kills == KILLS
     assert finished_hash(run) == expected
-    events = read_events(run.events_path)
-    latest: dict[int, Event] = {event["step"]: event for event in events if event["event"] == "step"}
+    steps = [event for event in read_events(run.events_path) if event["event"] == "step"]
+    assert len({(event["attempt"], event["step"]) for event in steps}) == len(steps)
+    latest: dict[int, Event] = {event["step"]: event for event in steps}
     straight = [event for event in read_events(whole.events_path) if event["event"] == "step"]
-    assert sorted(latest) == list(range(1, 241))
+    assert sorted(latest) == [event["step"] for event in straight]
     assert [latest[step]["loss"] for step in sorted(latest)] == [event["loss"] for event in straight]
     assert _processes_of(run) == []
 

@@ -8,6 +8,7 @@ import pytest
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_events
 from loratui.runs.lock import hold_lock
+from loratui.training.requests import Requests
 from loratui.worker import Worker, main
 
 
@@ -20,7 +21,7 @@ def test_another_processs_report_is_told_as_the_cause(run: RunDirectory, monkeyp
     monkeypatch.setenv("WORLD_SIZE", "2")
     (run.path / "failure-1.json").write_text(json.dumps({"what": "The pictures are gone.", "todo": "Put them back."}))
     with EventWriter(run.events_path) as events:
-        worker = Worker(run, events, rank=0)
+        worker = Worker(run, events, Requests(run, 0), rank=0)
         what, todo = worker._cause(RuntimeError("Connection closed by peer"))
     assert (what, todo) == ("Process 1 of 2 failed: The pictures are gone.", "Put them back.")
 

@@ -11,6 +11,7 @@ from loratui.training.checkpoint import TrainingState, load_newest_state, save_s
 
 STATE = TrainingState(
     step=12,
+    ended_epochs=4,
     tensors={"master.unet": torch.arange(10.0), "optimizer.0.step": torch.tensor(12.0)},
     scalars={"scale": 65536.0, "calm_steps": 3},
     losses=[0.1, 0.2],

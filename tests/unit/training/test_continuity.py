@@ -1,5 +1,7 @@
 """Trouble met by a real training in this process, with the fault at its real place: the UNet, the disk."""
 
+import contextlib
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from diffusers import UNet2DConditionModel
 
 from loratui.errors import TrainingError
 from loratui.lora_file.header import model_hash
@@ -14,11 +17,13 @@ from loratui.profile.schema import Profile
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH, commands_size, send
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event, EventWriter, read_events
+from loratui.training.continuity import ACCEPT_SMALLER
 from loratui.training.processes import Processes
 from loratui.training.recipe import Recipe, Stopped, TrainingResult
 from loratui.training.requests import Requests
 from loratui.training.trouble import Interrupted
 from tests.small_dataset import new_run, small_profile, write_pictures
+from tests.tiny_base import write_tiny_base
 
 Hook = Callable[[torch.nn.Module, Any], None]
 
@@ -298,7 +303,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_interrupts_and_the_training_can_be_resumed(
     profile: Profile, tmp_path: Path, small_disk: Path
 ) -> None:
-    expected = model_hash(Training(profile, tmp_path / "runs").go().lora)
+    whole = Training(profile, tmp_path / "runs").go()
+    expected = model_hash(whole.lora)
     profile.output.directory = str(small_disk)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(180 * 1024))
@@ -307,7 +313,121 @@ def test_a_full_disk_interrupts_and_the_training_can_be_resumed(
         training.go()
     assert [path.name for path in small_disk.iterdir()] == ["filler"]
     filler.unlink()
-    assert model_hash(training.go().lora) == expected
+    resumed = training.go()
+    assert model_hash(resumed.lora) == expected
+    # What the full disk cut short at the epoch's end was made up for.
+    assert resumed.epoch_files.keys() == whole.epoch_files.keys()
+    assert all(path.is_file() for path in resumed.epoch_files.values())
+    assert [event["step"] for event in training.events("step")] == list(range(1, 10))
+    assert {event["epoch"] for event in training.events("validation")} == {0, 1, 2, 3}
+
+
+def test_a_full_disk_of_the_runs_leaves_no_gap_in_the_history(
+    profile: Profile, tmp_path: Path, small_disk: Path
+) -> None:
+    whole = Training(profile, tmp_path / "runs").go()
+    training = Training(profile, tmp_path / "runs")
+    training.run.events_path.unlink()
+    training.run.events_path.symlink_to(small_disk / "events.jsonl")
+    (small_disk / "events.jsonl").touch()
+
+    def fill(recipe: Recipe) -> None:
+        with contextlib.suppress(OSError), open(small_disk / "filler", "ab") as filler:
+            while True:
+                filler.write(bytes(4096))
+                filler.flush()
+
+    with pytest.raises(Interrupted, match="No space left"):
+        training.go(between=fill)
+    (small_disk / "filler").unlink()
+    assert model_hash(training.go().lora) == model_hash(whole.lora)
+    latest = {event["step"]: event for event in training.events("step")}
+    assert sorted(latest) == list(range(1, 10))
+
+
+def test_the_preflight_asks_again_after_a_refusal(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.training.accept_smaller = False
+    training = Training(profile, tmp_path / "runs")
+    monkeypatch.setattr("diffusers.UNet2DConditionModel.forward", _small_card(UNet2DConditionModel.forward))
+    for _ in range(2):
+        with pytest.raises(TrainingError, match="more memory than cpu has free") as refused:
+            training.go()
+        assert "2 × 2 pictures a step" in refused.value.todo
+    assert training.events("step") == []
+    monkeypatch.setenv(ACCEPT_SMALLER, "1")
+    assert training.go().steps == 9
+
+
+def _small_card(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a UNet's forward pass behave as on a card with room for one picture in a training step."""
+
+    def limited(self: torch.nn.Module, sample: torch.Tensor, *arguments: Any, **named: Any) -> Any:
+        if torch.is_grad_enabled() and sample.shape[0] > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, sample, *arguments, **named)
+
+    return limited
+
+
+def test_another_base_in_the_same_place_is_refused_at_resume(
+    profile: Profile, tmp_path: Path, tiny_base_directory: Path
+) -> None:
+    copy = tmp_path / "base"
+    shutil.copytree(tiny_base_directory, copy)
+    profile.model.base = str(copy)
+    training = Training(profile, tmp_path / "runs")
+    with pytest.raises(Killed):
+        training.go(before_forward=kill_at(25))
+    write_tiny_base(copy, seed=9)
+    with pytest.raises(TrainingError, match="not the one that this run was started with"):
+        training.go()
+
+
+def test_a_stop_in_setup_tells_the_step_that_is_kept(profile: Profile, tmp_path: Path) -> None:
+    training = Training(profile, tmp_path / "runs")
+    with pytest.raises(Killed):
+        training.go(before_forward=kill_at(35))
+    kept = max(event["step"] for event in training.events("state"))
+    requests = Requests(training.run, commands_size(training.run.commands_path))
+    send(training.run, STOP)
+    with EventWriter(training.run.events_path, 2) as events:
+        recipe = Recipe(training.run, events, requests, Processes(torch.device("cpu")))
+        with pytest.raises(Stopped) as stopped:
+            recipe.setup()
+    assert (stopped.value.step, stopped.value.command) == (kept, STOP)
+    assert kept > 0
+
+
+def test_states_are_never_older_than_the_limit(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loratui.training.recipe.SECONDS_BETWEEN_STATES", 0.0)
+    training = Training(profile, tmp_path / "runs")
+    training.go()
+    assert {event["step"] for event in training.events("state")} == set(range(10))
+
+
+def test_fp16_overflow_is_told_and_costs_no_step(profile: Profile, tmp_path: Path) -> None:
+    profile.accelerate.mixed_precision = "fp16"
+    training = Training(profile, tmp_path / "runs")
+
+    def raise_the_scale(recipe: Recipe) -> None:
+        recipe._bench.step.loss_scale.scale = 2.0**24
+
+    result = training.go(between=raise_the_scale)
+    told = [event["what"] for event in training.events("recovered") if event["trouble"] == "overflow"]
+    assert result.steps == 9
+    assert told[0].startswith("fp16 overflowed at step 1")
+    assert told[1].endswith("no step was lost")
+
+
+def test_a_preview_that_cannot_be_written_harms_nothing(profile: Profile, tmp_path: Path) -> None:
+    training = Training(profile, tmp_path / "runs")
+    training.run.previews.write_text("in the way")
+    assert training.go().steps == 9
+    assert any("No preview" in event["message"] for event in training.events("warning"))
 
 
 def test_an_output_directory_that_went_away_interrupts(profile: Profile, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def train(profile: Profile, tmp_path: Path, **changes: Any) -> tuple[TrainingRes
         setattr(getattr(changed, section), field, value)
     run = new_run(changed, tmp_path / "runs")
     with EventWriter(run.events_path) as events:
-        recipe = Recipe(run, events, Requests(run), Processes(torch.device("cpu")))
+        recipe = Recipe(run, events, Requests(run, 0), Processes(torch.device("cpu")))
         recipe.setup()
         recipe.train()
         result = recipe.finish()
@@ -205,7 +205,7 @@ def test_a_diverging_training_ends_with_a_sentence(profile: Profile, tmp_path: P
 
 def test_a_stop_ends_after_a_whole_step(profile: Profile, tmp_path: Path) -> None:
     run = new_run(profile, tmp_path / "runs")
-    requests = Requests(run)
+    requests = Requests(run, 0)
     with EventWriter(run.events_path) as events:
         recipe = Recipe(run, events, requests, Processes(torch.device("cpu")))
         recipe.setup()
