@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from loratui import __version__
-from loratui.command_line.options import Detach, Force, Json, Overrides, Pictures
+from loratui.command_line.options import Auto, Detach, Force, Json, Overrides, Pictures
 from loratui.command_line.picture import Images
 from loratui.command_line.run_commands import queue_app, run_app
 from loratui.command_line.terminal import Terminal
@@ -26,6 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 profile_app = typer.Typer(help="Saved profiles: new, list, show, path.", rich_markup_mode=None, no_args_is_help=True)
 app.add_typer(profile_app, name="profile")
@@ -48,10 +49,15 @@ def _loratui(
 ) -> None:
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())
-    elif context.invoked_subcommand != "queue" and any((data_directory() / "queue").glob("*.waiting")):
+        return
+    if context.invoked_subcommand != "queue" and any((data_directory() / "queue").glob("*.waiting")):
         from loratui.command_line.queueing import tell_of_left_behind
 
         tell_of_left_behind(context.obj)
+    if context.invoked_subcommand in ("run", "demo"):
+        from loratui.command_line.controlling import tell_of_interrupted
+
+        tell_of_interrupted(context.obj)
 
 
 @app.command()
@@ -62,7 +68,7 @@ def demo(
     force: Force = False,
     images: Pictures = Images.auto,
 ) -> None:
-    """Train the sample pictures on the tiny base model that comes along: offline, without a GPU."""
+    """Train the sample pictures on a tiny base: offline, without a GPU."""
     from loratui.command_line.running import RunOptions, run_demo
 
     raise typer.Exit(run_demo(out, RunOptions(force=force, detach=detach, images=images), Terminal(json)))
@@ -76,14 +82,15 @@ def run(
     overrides: Overrides = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the plan and stop.")] = False,
     detach: Detach = False,
-    auto: Annotated[
-        bool, typer.Option("--auto", help="When memory does not suffice, go on in smaller pieces without asking.")
-    ] = False,
+    auto: Auto = False,
     json: Json = False,
     force: Force = False,
     images: Pictures = Images.auto,
 ) -> None:
-    """Train a LoRA as a profile says and draw its grid; several profiles one after the other."""
+    """Train a LoRA as a profile says and draw its grid.
+
+    Several profiles are trained one after the other.
+    """
     from loratui.command_line.running import RunOptions, run_profiles
 
     options = RunOptions(dry_run=dry_run, force=force, detach=detach, images=images)
@@ -95,17 +102,23 @@ def run(
 def check(
     folder: Annotated[str, typer.Argument(help="Folder with pictures and captions, or the one above it.")],
     json: Json = False,
-    resolution: Annotated[int, typer.Option(help="Side of the training square in pixels.")] = 512,
-    repeats: Annotated[int | None, typer.Option(help="Repeats of folders without a number.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures a step.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Epochs to count steps for.")] = None,
+    # Numbers are taken as text: the profile's own rules read them, and say in plain words what they accept.
+    resolution: Annotated[str, typer.Option(metavar="PIXELS", help="Side of the training square.")] = "512",
+    repeats: Annotated[
+        str | None, typer.Option(metavar="N", help="Repeats of folders without a number.  [default: 5]")
+    ] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="N", help="Pictures a step.  [default: 2]")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Epochs to count steps for.  [default: 10]")] = None,
 ) -> None:
-    """Look through a folder of pictures and say what would be trained and what is wrong."""
+    """Say what a folder of pictures would train and what is wrong.
+
+    Nothing is written.
+    """
     from loratui.command_line.checking import check_folder
 
-    settings = {"dataset.repeats": repeats, "training.batch_size": batch_size, "training.epochs": epochs}
-    overrides = [f"{key}={value}" for key, value in settings.items() if value is not None]
-    raise typer.Exit(check_folder(folder, overrides, resolution, Terminal(json)))
+    options = {"--resolution": resolution, "--repeats": repeats, "--batch-size": batch_size, "--epochs": epochs}
+    given = {option: value for option, value in options.items() if value is not None}
+    raise typer.Exit(check_folder(folder, given, Terminal(json)))
 
 
 @app.command()
@@ -196,7 +209,10 @@ def _refuse_usage(error: Exception, terminal: Terminal) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message, err=True)
     else:
-        terminal.refuse(LoratuiError(message, "See loratui --help."))
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context is not None else "loratui"
+        # pydantic, with which newer versions of typer read values, puts this in front of what an enumeration says.
+        terminal.refuse(LoratuiError(message.replace(": Value error, ", ": "), f"See {command} --help."))
     return 2
 
 

@@ -1,15 +1,18 @@
 """What a person sets once for all runs, in `config.toml` of the configuration directory. Knows no run."""
 
+import difflib
 import tomllib
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from loratui.errors import ProfileError
 from loratui.paths import config_directory
 from loratui.safe_text import printable
 
 _LARGEST_FILE = 1 << 20
+_ACCEPTED = {"notify_command": "a text in quotes or a list of texts in [ ]"}
 
 
 class Settings(BaseModel):
@@ -20,8 +23,9 @@ class Settings(BaseModel):
     notify_command: list[str] | str = Field(
         default="",
         title="Notify command",
-        description="Run when a run ends: a list of words, or a line for the shell. It finds LORATUI_RUN, "
-        "LORATUI_STATE, LORATUI_NAME, LORATUI_MESSAGE, LORATUI_LORA and LORATUI_GRID in its environment.",
+        description="Run when a run ends: a list of words, in which $LORATUI_MESSAGE and the like are filled in, or a "
+        "line for the shell. It finds LORATUI_RUN, LORATUI_STATE, LORATUI_NAME, LORATUI_MESSAGE, LORATUI_LORA and "
+        "LORATUI_GRID in its environment.",
     )
 
 
@@ -46,11 +50,18 @@ def read_settings() -> Settings:
     except OSError as error:
         reason = error.strerror or str(error)
     except ValidationError as error:
-        first = error.errors()[0]
-        reason = f"{'.'.join(map(str, first['loc'][:1]))}: {first['msg']}"
+        reason = _complaint(error.errors(include_url=False)[0])
     except (ValueError, RecursionError) as error:
         reason = f"it is not TOML ({error})"
     raise ProfileError(
-        f"The settings {printable(path)} cannot be used: {printable(reason)}.",
+        f"The settings {printable(path)} cannot be used: {printable(reason)}{'' if reason.endswith('?') else '.'}",
         f"Correct the file, or remove it. It may set: {', '.join(Settings.model_fields)}.",
     )
+
+
+def _complaint(details: ErrorDetails) -> str:
+    key = str(details["loc"][0])
+    if details["type"] != "extra_forbidden":
+        return f"{key} must be {_ACCEPTED[key]}"
+    near = difflib.get_close_matches(key.lower().replace("-", "_"), Settings.model_fields, n=1)
+    return f"'{key}' is not a setting" + (f"; did you mean {near[0]}?" if near else "")

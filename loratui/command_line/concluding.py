@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from loratui.command_line.picture import Images, draw_picture
-from loratui.command_line.summary import say_compared, say_finished, say_left, say_stopped
+from loratui.command_line.summary import say_compared, say_finished, say_left, say_not_drawn, say_stopped
 from loratui.command_line.terminal import Terminal
 from loratui.runs.directory import RunDirectory
 from loratui.runs.ending import Ending, WorkerFailed
@@ -29,6 +29,14 @@ def conclude(ending: Ending, run: RunDirectory, history: History, terminal: Term
         say_left(terminal, run)
         what = f"The worker goes on by itself; its run is {printable(run.path)}."
         return Outcome(ending.exit_code, _unfinished(what, "left", run, history), left=True)
+    if ending.kind == "stopped" and history.task == "compare":
+        say_not_drawn(terminal, run)
+        what = f"The drawing of the comparison was stopped; its run is {printable(run.path)}."
+        fields = _unfinished(what, "stopped", run, history)
+        fields["todo"] = f"Draw it again: loratui compare {printable(run.name)}"
+        if not ending.exit_code:
+            del fields["error"], fields["todo"]
+        return Outcome(ending.exit_code, fields)
     if ending.kind == "stopped":
         say_stopped(terminal, run, history, ending.fields)
         step = ending.fields.get("step") or history.step

@@ -1,13 +1,14 @@
 """`runs`, `stop`, `tell` and `rm`: seeing all runs, and acting on one from any terminal."""
 
+import contextlib
 import time
 
 from loratui.command_line.terminal import Terminal, number
 from loratui.errors import RunError
 from loratui.paths import runs_directory
-from loratui.runs.commands import COMMANDS, send
-from loratui.runs.directory import RunDirectory
-from loratui.runs.events import EventReader
+from loratui.runs.commands import COMMANDS, STOP, send
+from loratui.runs.directory import RunDirectory, list_runs
+from loratui.runs.events import EventReader, read_landmarks
 from loratui.runs.finding import choose_run, only_living
 from loratui.runs.history import fold
 from loratui.runs.lock import is_alive, is_busy
@@ -18,6 +19,10 @@ from loratui.runs.state import run_state
 from loratui.runs.stopping import Stopping
 from loratui.safe_text import printable
 
+_OFFERED = 5
+# A run that was interrupted this many seconds ago is no longer offered unasked.
+_IS_NEWS = 7 * 24 * 3600.0
+
 
 def list_all(terminal: Terminal) -> int:
     """List the runs, the newest first."""
@@ -25,10 +30,20 @@ def list_all(terminal: Terminal) -> int:
     width = max((len(printable(entry.name)) for entry in listed), default=0)
     for entry in listed:
         terminal.say(_line(entry, width))
+    for entry in [entry for entry in listed if entry.state == "interrupted"][:_OFFERED]:
+        terminal.say(f"Go on with what was interrupted: loratui resume {entry.name}")
     if not listed:
         terminal.say("There are no runs yet; `loratui run PROFILE` makes one.")
     terminal.answer_list([entry.as_json() for entry in listed])
     return 0
+
+
+def tell_of_interrupted(terminal: Terminal) -> None:
+    """Offer the latest runs for resume that a kill, a full disk or a restart of the computer cut short."""
+    for run in list_runs(runs_directory())[:_OFFERED]:
+        with contextlib.suppress(OSError):
+            if time.time() - run.events_path.stat().st_mtime < _IS_NEWS and run_state(run) == "interrupted":
+                terminal.warn(f"{run.name} was interrupted; go on with it: loratui resume {run.name}")
 
 
 def stop(name: str, terminal: Terminal) -> int:
@@ -67,6 +82,8 @@ def tell(name: str, command: str, terminal: Terminal) -> int:
         if ticket_of(run) is not None:
             raise RunError(f"The run {printable(run.name)} still waits for its turn.", "Tell it when it is at work.")
         raise _not_at_work(run)
+    if command != STOP:
+        _refuse_what_comes_too_late(run, command)
     send(run, command)
     terminal.say(f"Told {run.name}: {command}. It answers after its step: loratui attach {run.name}")
     terminal.answer(name=run.name, run=str(run.path), command=command)
@@ -86,6 +103,20 @@ def remove(name: str, yes: bool, terminal: Terminal) -> int:
     terminal.say(f"Removed {run.path}; its LoRA files and grids stay where they are.")
     terminal.answer(name=run.name, run=str(run.path), removed=True)
     return 0
+
+
+def _refuse_what_comes_too_late(run: RunDirectory, command: str) -> None:
+    history = fold(read_landmarks(run.events_path))
+    if history.task == "compare" or history.phase == "finishing" or (history.steps and history.step >= history.steps):
+        doing = "draws its comparison" if history.task == "compare" else "has trained, and proves and draws the result"
+        raise RunError(
+            f"The run {printable(run.name)} {doing}: “{command}” is for the training.",
+            f"It can only be stopped: loratui stop {printable(run.name)}",
+        )
+    if run.read_profile().accelerate.machine_rank:
+        raise RunError(
+            f"“{command}” is for the machine that writes the files.", "Tell the run on machine 0 (machine_rank = 0)."
+        )
 
 
 def _confirms(run: RunDirectory, terminal: Terminal) -> bool:

@@ -132,13 +132,13 @@ def place_in_queue(run: RunDirectory) -> str:
     ticket = ticket_of(run)
     if ticket is None or ticket.starting:
         return ""
-    holders = {slot: holder for slot, holder in slot_holders().items() if slot in ticket.slots}
+    holders = {slot: holder for slot, holder in slot_holders().items() if slot in ticket.wish.slots}
     at_work = ", ".join(dict.fromkeys(holder.rpartition("/")[2] for holder in holders.values()))
     before = sum(other.is_before(ticket) for other in tickets())
     if not at_work and not before:
         return ""
     return (
-        f"Waiting for {describe_slots(ticket.slots)}"
+        f"Waiting for {describe_slots(ticket.wish)}"
         + (f", where {at_work} is at work" if at_work else "")
         + (f"; {before} more {'is' if before == 1 else 'are'} before this one" if before else "")
         + "."

@@ -13,6 +13,9 @@ Overrides = Annotated[
 ]
 Pictures = Annotated[Images, typer.Option("--images", help="How the grid is drawn in the terminal.")]
 Detach = Annotated[bool, typer.Option("--detach", help="Return at once; the run goes on by itself.")]
+Auto = Annotated[
+    bool, typer.Option("--auto", help="When memory does not suffice, go on in smaller pieces without asking.")
+]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's name, its beginning, its LoRA's name, or a path.")]
 MaybeRun = Annotated[
     str, typer.Argument(metavar="[RUN]", help="A run's name, its beginning, its LoRA's name, or a path.")

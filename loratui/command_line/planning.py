@@ -4,29 +4,29 @@ from collections.abc import Iterable
 from typing import Any
 
 from loratui.command_line.terminal import Terminal
-from loratui.dataset.problems import Problem
+from loratui.dataset.problems import Problem, Severity, counted
+from loratui.lora_file.naming import last_filename
 from loratui.runs.places import size_text
 from loratui.runs.plan import Plan
 
-_FILES_SHOWN = 6
+# "stop" is a command too: what a person has to do is plainer.
+LABELS: dict[Severity, str] = {"stop": "must fix", "warning": "warning", "note": "note"}
 
 
 def say_plan(plan: Plan, terminal: Terminal) -> None:
     """Say what a run would do."""
-    terminal.say(f"{plan.name}: {plan.images} images on the base {plan.base.name}")
+    terminal.say(f"{plan.name}: {counted(plan.images, 'image')} on the base {plan.base.name}")
     for folder in plan.folders:
         kind = " (regularisation)" if folder.regularisation else ""
-        terminal.say(f"  {folder.path}: {folder.images} images × {folder.repeats} repeats{kind}")
+        terminal.say(f"  {folder.path}: {counted(folder.images, 'image')} × {counted(folder.repeats, 'repeat')}{kind}")
     sizes = ", ".join(f"{bucket.width}×{bucket.height} ({bucket.images})" for bucket in plan.buckets)
     terminal.say(f"  buckets: {sizes}")
     terminal.say(
-        f"  {plan.batches_per_epoch} batches of {plan.batch_size} an epoch, {plan.steps_per_epoch} steps an epoch, "
-        f"{plan.epochs} epochs: {plan.steps} steps"
+        f"  {counted(plan.batches_per_epoch, 'batch', 'batches')} of {plan.batch_size} an epoch, "
+        f"{counted(plan.steps_per_epoch, 'step')} an epoch, "
+        f"{counted(plan.epochs, 'epoch')}: {counted(plan.steps, 'step')}"
     )
-    for file in plan.files[-_FILES_SHOWN:]:
-        terminal.say(f"  writes {file}")
-    if len(plan.files) > _FILES_SHOWN:
-        terminal.say(f"  and {len(plan.files) - _FILES_SHOWN} files of earlier epochs")
+    _say_files(plan, terminal)
     terminal.say(f"  about {size_text(sum(need.bytes for need in plan.disk))} on disk")
 
 
@@ -50,6 +50,19 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
 
 
 def say_problems(problems: Iterable[Problem], terminal: Terminal) -> None:
-    """Say on stderr what a check found."""
-    for problem in problems:
-        terminal.warn(f"{problem.severity}: {problem.message} {problem.fix}".rstrip())
+    """Say on stderr what a check found, but for the first that stops: that one is the error of the command itself."""
+    said = list(problems)
+    refusal = next((problem for problem in said if problem.severity == "stop"), None)
+    for problem in said:
+        if problem is not refusal:
+            terminal.warn(f"{LABELS[problem.severity]}: {problem.message} {problem.fix}".rstrip())
+
+
+def _say_files(plan: Plan, terminal: Terminal) -> None:
+    """Say which files come, those of the saved epochs in one line."""
+    last = next(index for index, file in enumerate(plan.files) if file.name == last_filename(plan.name))
+    saved, others = plan.files[:last], plan.files[last:]
+    if len(saved) > 1:
+        terminal.say(f"  writes {saved[0]} … {saved[-1].name} ({counted(len(saved), 'file')})")
+    for file in (*saved[: len(saved) == 1], *others):
+        terminal.say(f"  writes {file}")

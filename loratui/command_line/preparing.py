@@ -1,7 +1,7 @@
 """From a profile to a run directory. Everything that can be refused is refused before the first file is written."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Profile
 from loratui.profile.store import find_profile, load_profile, profile_name_of
 from loratui.runs.directory import RunDirectory, create_run, list_runs
+from loratui.runs.places import DiskNeed
 from loratui.runs.plan import Plan, make_plan
 from loratui.runs.removal import remove_run
 from loratui.runs.state import run_state
@@ -75,6 +76,8 @@ def prepare(orders: Sequence[Order], force: bool, terminal: Terminal) -> list[Pr
         _refuse_stops(report, terminal)
         plan = make_plan(profile, report)
         check_comparison(profile, plan.manifest)
+        if profile.output.name != order.name:
+            terminal.say(f"{order.name} is taken, by files or by a run that can be resumed; this is {plan.name}.")
         say_plan(plan, terminal)
         prepared.append(Prepared(order, profile, plan))
     return prepared
@@ -101,18 +104,19 @@ def create_all(prepared: Sequence[Prepared]) -> list[RunDirectory]:
     return runs
 
 
-def fetch_bases(profile: Profile, terminal: Terminal) -> None:
-    """Make sure that every base of a profile is on this computer."""
+def fetch_bases(profile: Profile, terminal: Terminal, needs: Iterable[DiskNeed] = ()) -> None:
+    """Make sure that every base of a profile is on this computer; `needs` is what will be written besides."""
+    others = [(need.directory, need.bytes) for need in needs]
     for base in (profile.model.base, profile.model.vae, *profile.comparison.other_bases):
         if base:
             location = locate(base)
             if location.kind in ("hub", "hub_file"):
                 terminal.say(f"Making sure that {location.name} is on this computer; a first download takes a while.")
-            fetch(location)
+            fetch(location, others=others)
 
 
 def _free_name(directory: str, name: str, taken: set[tuple[str, str]], force: bool) -> str:
-    """`name`, or its next version where files of it are there, or a run that is not over is going to write them."""
+    """`name`, or its next version where files of it are there, or a run that may still go on is to write them."""
     free = next_free(directory, name, force=force)
     for version in versions(free):
         if (directory, version) in taken:
@@ -123,9 +127,10 @@ def _free_name(directory: str, name: str, taken: set[tuple[str, str]], force: bo
 
 
 def _is_promised(directory: str, name: str) -> bool:
+    """Whether a run that has not finished would write this name, now or once it is resumed."""
     for run in list_runs(runs_directory()):
         # A run's own name ends with its LoRA's, or a count after it; only such profiles need to be read.
-        if name.lower() in run.name.lower() and run_state(run) in ("queued", "running"):
+        if name.lower() in run.name.lower() and run_state(run) != "finished":
             with contextlib.suppress(LoratuiError):
                 output = run.read_profile().output
                 if (output.directory, output.name.lower()) == (directory, name.lower()):

@@ -11,7 +11,7 @@ from loratui.paths import runs_directory
 from loratui.runs.finding import choose_run
 from loratui.runs.launch import start_again
 from loratui.runs.queue import Ticket, describe_slots, left_behind, take_back, ticket_of, tickets
-from loratui.runs.slots import slot_holders
+from loratui.runs.slots import Wish, slot_holders
 from loratui.safe_text import printable
 
 # systemd knows nothing of what a person's shell has set; these say where profiles, runs and bases are.
@@ -39,15 +39,21 @@ def list_queue(terminal: Terminal) -> int:
     """List what is at work on each slot and who waits, in order."""
     holders, waiting = slot_holders(), tickets()
     for slot, path in holders.items():
-        terminal.say(f"{describe_slots([slot])}: {path.rpartition('/')[2]}")
+        terminal.say(f"{describe_slots(Wish((slot,)))}: {path.rpartition('/')[2]}")
     for place, ticket in enumerate(waiting, 1):
-        terminal.say(f"{place:>3}. {ticket.run.name}  for {describe_slots(ticket.slots)}  {_state(ticket)}")
+        terminal.say(f"{place:>3}. {ticket.run.name}  for {describe_slots(ticket.wish)}  {_state(ticket)}")
     if not holders and not waiting:
         terminal.say("Nothing is at work and nothing waits.")
     terminal.answer(
         at_work=[{"slot": slot, "directory": path} for slot, path in holders.items()],
         waiting=[
-            {"name": ticket.run.name, "directory": str(ticket.run.path), "slots": ticket.slots, "state": _state(ticket)}
+            {
+                "name": ticket.run.name,
+                "directory": str(ticket.run.path),
+                "slots": ticket.wish.slots,
+                "count": ticket.wish.count,
+                "state": _state(ticket),
+            }
             for ticket in waiting
         ],
     )
@@ -61,7 +67,8 @@ def remove_from_queue(name: str, terminal: Terminal) -> int:
         ticket = ticket_of(run)
         why = "has its turn already" if ticket is not None else "does not wait in the queue"
         raise RunError(f"The run {printable(run.name)} {why}.", "`loratui queue` lists those that wait.")
-    terminal.say(f"{run.name} was taken out of the queue. Queue it again: loratui resume {run.name} --detach")
+    again = f"loratui resume {shlex.quote(run.name)} --detach"
+    terminal.say(f"{run.name} was taken out of the queue. Queue it again: {again}")
     terminal.answer(name=run.name, run=str(run.path), removed=True)
     return 0
 
@@ -71,7 +78,7 @@ def start_queue(terminal: Terminal) -> int:
     started = left_behind()
     for ticket in started:
         start_again(ticket)
-        terminal.say(f"{ticket.run.name} waits for {describe_slots(ticket.slots)} again.")
+        terminal.say(f"{ticket.run.name} waits for {describe_slots(ticket.wish)} again.")
     if not started:
         terminal.say("Nothing waits to be started.")
     terminal.answer(started=[ticket.run.name for ticket in started])

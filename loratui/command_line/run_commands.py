@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from loratui.command_line.options import Detach, Json, MaybeRun, Pictures, Run
+from loratui.command_line.options import Auto, Detach, Json, MaybeRun, Pictures, Run
 from loratui.command_line.picture import Images
 from loratui.command_line.terminal import Terminal
 
@@ -14,7 +14,10 @@ queue_app = typer.Typer(help="Runs that wait for a GPU: list, remove, start, uni
 
 @run_app.command()
 def attach(run: MaybeRun = "", json: Json = False, images: Pictures = Images.auto) -> None:
-    """Show what a run has done so far and follow it; without RUN the one at work, else the newest."""
+    """Show what a run has done so far and follow it.
+
+    Without RUN it is the one at work, else the newest.
+    """
     from loratui.command_line import running
 
     raise typer.Exit(running.attach(run, images, Terminal(json)))
@@ -30,18 +33,24 @@ def runs(json: Json = False) -> None:
 
 @run_app.command()
 def stop(run: MaybeRun = "", json: Json = False) -> None:
-    """Have a run finish its step, save and end; without RUN the only one at work."""
+    """Have a run finish its step, save and end.
+
+    Without RUN it is the only one at work.
+    """
     from loratui.command_line import controlling
 
     raise typer.Exit(controlling.stop(run, Terminal(json)))
 
 
 @run_app.command()
-def resume(run: Run, detach: Detach = False, json: Json = False, images: Pictures = Images.auto) -> None:
+def resume(
+    run: Run, detach: Detach = False, auto: Auto = False, json: Json = False, images: Pictures = Images.auto
+) -> None:
     """Go on with a run that was stopped, interrupted, or failed."""
     from loratui.command_line import running
 
-    raise typer.Exit(running.resume(run, detach, images, Terminal(json)))
+    options = running.RunOptions(detach=detach, auto=auto, images=images)
+    raise typer.Exit(running.resume(run, options, Terminal(json)))
 
 
 @run_app.command()
@@ -60,7 +69,7 @@ def tell(
 def remove(
     run: Run, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False, json: Json = False
 ) -> None:
-    """Remove a run's directory; the LoRA files and grids that it wrote stay."""
+    """Remove a run's directory, not the LoRA and the grid it wrote."""
     from loratui.command_line import controlling
 
     raise typer.Exit(controlling.remove(run, yes, Terminal(json)))
@@ -81,6 +90,14 @@ def queue(context: typer.Context, json: Json = False) -> None:
         from loratui.command_line import queueing
 
         raise typer.Exit(queueing.list_queue(Terminal(json)))
+
+
+@queue_app.command("list")
+def queue_list(json: Json = False) -> None:
+    """List what is at work and who waits, as `loratui queue` alone does."""
+    from loratui.command_line import queueing
+
+    raise typer.Exit(queueing.list_queue(Terminal(json)))
 
 
 @queue_app.command("remove")

@@ -47,6 +47,7 @@ class RunOptions:
     dry_run: bool = False
     force: bool = False
     detach: bool = False
+    auto: bool = False
     images: Images = Images.auto
 
 
@@ -83,8 +84,9 @@ def _train(orders: Sequence[Order], options: RunOptions, terminal: Terminal) -> 
     read_settings()
     if options.dry_run:
         return _answer([Outcome(0, plan_fields(one.plan)) for one in prepared], terminal)
+    needs = [need for one in prepared for need in one.plan.disk]
     for one in prepared:
-        fetch_bases(one.profile, terminal)
+        fetch_bases(one.profile, terminal, needs)
     runs = create_all(prepared)
     with Interruptions() as interruptions:
         for run in runs:
@@ -95,26 +97,27 @@ def _train(orders: Sequence[Order], options: RunOptions, terminal: Terminal) -> 
         return _answer(_follow_all(runs, terminal, options.images, interruptions), terminal)
 
 
-def resume(name: str, detach: bool, images: Images, terminal: Terminal) -> int:
+def resume(name: str, options: RunOptions, terminal: Terminal) -> int:
     """Go on with a run that was stopped or interrupted; returns the exit code."""
     run = choose_run(name, runs_directory())
     reader = EventReader(run.events_path)
     history = fold(reader.read())
-    if run_state(run) == "finished":
+    # The part of a further machine ends when the first one is stopped, and begins again with it.
+    if run_state(run) == "finished" and not run.read_profile().accelerate.machine_rank:
         raise RunError(
             f"The run {printable(run.path)} has finished.", f"Draw its grid again: loratui compare {run.name}"
         )
     step = history.state.get("step") if history.state else None
     rate = history.rates.get(step) if isinstance(step, int) else None
     with Interruptions() as interruptions:
-        start_run(run)
+        start_run(run, accept_smaller=options.auto)
         if isinstance(step, int):
             terminal.say(f"Resuming {run.name} at {position_line(step, history.steps, rate)}.")
         else:
             terminal.say(f"{run.name} has saved no state yet: it starts from the beginning.")
-        if detach:
+        if options.detach:
             return _answer([_detached(run, terminal, step=step or 0, steps=history.steps)], terminal)
-        return _answer([_follow(Following(run, history, reader, interruptions), terminal, images)], terminal)
+        return _answer([_follow(Following(run, history, reader, interruptions), terminal, options.images)], terminal)
 
 
 def attach(name: str, images: Images, terminal: Terminal) -> int:
@@ -128,6 +131,8 @@ def attach(name: str, images: Images, terminal: Terminal) -> int:
         )
     reader = EventReader(run.events_path)
     history = fold(reader.read())
+    if ticket is not None and ticket.task == "compare":
+        history.task, history.comparison_end = "compare", None
     terminal.say(f"Run {run.path}")
     with Interruptions() as interruptions:
         outcome = _follow(Following(run, history, reader, interruptions, owns=False), terminal, images)
@@ -158,7 +163,8 @@ def compare(target: str, overrides: Sequence[str], images: Images, terminal: Ter
     reader = EventReader(run.events_path, events_size(run.events_path))
     with Interruptions() as interruptions:
         start_run(run, "compare")
-        return _answer([_follow(Following(run, History(), reader, interruptions), terminal, images)], terminal)
+        history = History(task="compare")
+        return _answer([_follow(Following(run, history, reader, interruptions), terminal, images)], terminal)
 
 
 def _run_to_compare(target: str) -> tuple[RunDirectory, Profile]:

@@ -17,6 +17,10 @@ _EPOCHS_SHOWN = 40
 def say_finished(terminal: Terminal, run: RunDirectory, history: History, last: Event) -> None:
     """Say what a finished training left behind."""
     terminal.say()
+    if last.get("what"):  # a machine's part of a training, whose figures are elsewhere
+        terminal.say(f"Finished: {last['what']}", style="bold green")
+        _say_file(terminal, "run", str(run.path))
+        return
     terminal.say(
         f"Finished: {number(last.get('steps', history.step), 'd')} steps"
         + _time_taken(history, last)
@@ -50,6 +54,12 @@ def say_stopped(terminal: Terminal, run: RunDirectory, history: History, last: E
     _say_validation(terminal, history)
     _say_recovered(terminal, history)
     terminal.say(f"Go on with it: loratui resume {printable(run.name)}")
+
+
+def say_not_drawn(terminal: Terminal, run: RunDirectory) -> None:
+    """Say that the drawing of a comparison was stopped, and how it is drawn after all."""
+    terminal.say(f"The drawing of the comparison was stopped; its run is {run.path}.")
+    terminal.say(f"Draw it again: loratui compare {run.name}")
 
 
 def say_left(terminal: Terminal, run: RunDirectory) -> None:

@@ -14,6 +14,8 @@ from loratui.dataset.regular_files import open_regular
 from loratui.safe_text import printable
 
 MAX_BYTES = 1 << 20
+# A comparison without prompts of its own is drawn from this many captions.
+PROMPTS_FROM_CAPTIONS = 3
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from loratui.dataset.buckets import BucketRules, Placement, Size, rules_of
 from loratui.dataset.folders import Folder
 from loratui.dataset.images import Examined, examine
-from loratui.dataset.problems import DatasetFault, Problem, Severity, most_serious_first, name_some
+from loratui.dataset.problems import DatasetFault, Problem, Severity, counted, most_serious_first, name_some
 from loratui.dataset.repeats import count_batches, regularisation_repeats
 from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan
 from loratui.safe_text import printable
@@ -140,7 +140,8 @@ def check(
     problems += _judge_pictures(images, bool(found.images))
     unused = [image.found.path for image in images if image.repeats == 0]
     if unused:
-        message = f"{len(unused)} regularisation pictures are more than needed and not used: {name_some(unused)}."
+        count = counted(len(unused), "regularisation picture")
+        message = f"{count} more than needed, not used: {name_some(unused)}."
         problems.append(Problem("note", "regularisation-unused", unused[0].parent, message, "Nothing need be done."))
         images = [image for image in images if image.repeats]
     usable = replace(found, images=tuple(image.found for image in images), problems=tuple(problems))
@@ -210,12 +211,13 @@ def _judge_captions(folders: tuple[Folder, ...], images: list[FoundImage], trigg
             continue
         where = printable(folder.path.name)
         fallback = fallback_caption(folder, trigger)
-        instead = f"“{printable(fallback)}” is used for them" if fallback else "they are trained without one"
+        without = "it is trained without one" if len(missing) == 1 else "they are trained without one"
+        instead = f"“{printable(fallback)}” is used instead" if fallback else without
         if len(missing) == len(own):
             code, message = "no-captions", f"No picture in {where} has a caption; {instead}."
         else:
-            count = f"{len(missing)} of {len(own)} pictures in {where}"
-            code, message = "missing-caption", f"{count} have no caption ({name_some(missing)}); {instead}."
+            count = f"{len(missing)} of {len(own)} pictures in {where} {'has' if len(missing) == 1 else 'have'}"
+            code, message = "missing-caption", f"{count} no caption ({name_some(missing)}); {instead}."
         # Regularisation pictures usually have none: their class is what they stand for.
         severity: Severity = "note" if folder.regularisation and fallback else "warning"
         fix = "Write what each shows into a text file of the same name, such as 1.txt for 1.png."
@@ -227,9 +229,8 @@ def _judge_lengths(images: list[CheckedImage], count: Callable[[str], int], long
     long = [image.found.caption_path or image.found.path for image in images if count(image.found.caption) > longest]
     if not long:
         return []
-    message = (
-        f"{len(long)} captions are longer than {longest} tokens; what lies beyond is not learnt: {name_some(long)}."
-    )
+    captions = f"{counted(len(long), 'caption')} {'is' if len(long) == 1 else 'are'}"
+    message = f"{captions} longer than {longest} tokens; what lies beyond is not learnt: {name_some(long)}."
     fix = "Shorten them, or set dataset.max_token_length to 150 or 225."
     return [Problem("warning", "long-caption", long[0], message, fix)]
 
@@ -247,11 +248,12 @@ def _judge_pictures(images: list[CheckedImage], any_found: bool) -> list[Problem
         and image.placement.resized[1] > image.found.height * _MUCH_ENLARGED
     ]
     if small:
-        message = f"{len(small)} pictures are much smaller than they are trained at, and enlarged: {name_some(small)}."
+        size = f"{counted(len(small), 'picture')} much smaller than the training size"
+        message = f"{size} will be enlarged: {name_some(small)}."
         fix = "Use larger originals, a lower dataset.resolution, or dataset.bucket_no_upscale."
         problems.append(Problem("warning", "small-image", small[0], message, fix))
     if len(training) < _FEW_PICTURES:
-        message = f"There are only {len(training)} pictures." if len(training) > 1 else "There is only 1 picture."
+        message = f"There {'is' if len(training) == 1 else 'are'} only {counted(len(training), 'picture')}."
         fix = "10 to 50 varied ones make a character."
         problems.append(Problem("note", "few-images", None, message, fix))
     return problems

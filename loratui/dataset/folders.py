@@ -6,12 +6,12 @@ Lists names and asks what kind of thing they are; refuses to open any file.
 import os
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.dataset.images import image_extensions
-from loratui.dataset.problems import DatasetFault, Problem, name_some
+from loratui.dataset.problems import DatasetFault, Problem, counted, name_some
 from loratui.dataset.repeats import read_folder_name
 from loratui.safe_text import printable
 
@@ -84,12 +84,13 @@ def list_folder(path: Path) -> Listing:
 
 
 def find_folders(
-    root: Path, default_repeats: int, regularisation: bool = False
+    root: Path, default_repeats: int, regularisation: bool = False, elsewhere: Path | None = None
 ) -> tuple[tuple[Folder, ...], tuple[Listing, ...], tuple[Problem, ...]]:
     """The folders below `root` that hold pictures, their listings, and what there is to say about the choice.
 
     `root` may hold the pictures itself or hold the folders that do. Beside numbered folders (`5_emi_person`) those
-    without a number are left out, as kohya does; where none is numbered, all take `default_repeats`.
+    without a number are left out, as kohya does; where none is numbered, all take `default_repeats`. Nobody misses
+    what lies in `elsewhere`, which is taken for something else.
 
     Raises:
         DatasetFault: "no-folder", "not-a-folder", "unreadable-folder", "no-images", "wrong-level" or
@@ -101,16 +102,17 @@ def find_folders(
     filled = [listing for listing in inner if listing.holds_pictures]
     numbered = [listing for listing in filled if _is_numbered(listing.path)]
     if top.holds_pictures and (not numbered or _is_numbered(root)):
-        chosen = [top]
-        problems += _say_nested(filled)
+        chosen, said = [top], {root}
     else:
         zero = [listing for listing in filled if _is_below_one(listing.path)]
         problems += [_say_zero(listing.path) for listing in zero]
         chosen = numbered or [listing for listing in filled if listing not in zero]
         problems += _say_unnumbered([one.path for one in filled if one not in chosen and one not in zero], chosen)
         problems += _say_loose(top)
+        said = {root, *(listing.path for listing in filled)}
     if not chosen:
         raise _nothing_found(root, filled)
+    problems += _say_deeper(root, said, elsewhere)
     folders = tuple(_as_folder(listing.path, default_repeats, regularisation, problems) for listing in chosen)
     return folders, tuple(chosen), tuple(problems)
 
@@ -133,14 +135,15 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def _require_folder(root: Path) -> None:
-    if not root.is_dir():
+    # os.path's questions answer "no" to a name too long for the file system, where Path's raise.
+    if not os.path.isdir(root):
         if os.path.lexists(root):
             raise DatasetFault(
                 "not-a-folder",
                 f"{printable(root)} is not a folder.",
                 f"Give the folder that holds the pictures, such as {printable(root.parent)}.",
             )
-        nearest = next(parent for parent in root.parents if parent.is_dir() or parent == parent.parent)
+        nearest = next(parent for parent in root.parents if os.path.isdir(parent) or parent == parent.parent)
         raise DatasetFault(
             "no-folder",
             f"There is no folder {printable(root)}.",
@@ -163,7 +166,7 @@ def _as_folder(path: Path, default_repeats: int, regularisation: bool, problems:
     name = read_folder_name(path.name)
     shown = printable(path.name)
     if name.number is None:
-        message = f"{shown} has no number in front: each picture is seen {default_repeats} times an epoch."
+        message = f"{shown} has no number in front: each picture is seen {counted(default_repeats, 'time')} an epoch."
         fix = f"Nothing need be done; set dataset.repeats, or rename it to {default_repeats}_{shown}, for other tools."
         problems.append(Problem("note", "no-number", path, message, fix))
     elif name.number < 1:
@@ -179,16 +182,27 @@ def _as_folder(path: Path, default_repeats: int, regularisation: bool, problems:
     return Folder(path, repeats, name.class_tokens, regularisation)
 
 
-def _say_nested(filled: Sequence[Listing]) -> list[Problem]:
+def _say_deeper(root: Path, said: Container[Path], elsewhere: Path | None) -> list[Problem]:
+    """Say which folders below hold pictures that are left out: those of which nothing is `said` yet."""
+    deeper = [
+        listing for listing in _walk(root, skipped=elsewhere) if listing.holds_pictures and listing.path not in said
+    ]
+    if not deeper:
+        return []
+    count = sum(name in listing.files for listing in deeper for name in listing.pictures)
+    places = ", ".join(printable(listing.path.relative_to(root)) for listing in deeper[:3])
+    more = f" and {counted(len(deeper) - 3, 'more folder')}" if len(deeper) > 3 else ""
+    above = deeper[0].path.parent if read_folder_name(deeper[0].path.name).number is not None else deeper[0].path
     return [
         Problem(
-            "note",
+            "warning",
             "nested-folder",
-            listing.path,
-            f"{printable(listing.path.name)} holds pictures too, but folders inside a picture folder are not searched.",
-            "Move its pictures up, or lay both folders side by side and give the one above.",
+            deeper[0].path,
+            f"{counted(count, 'picture')} further down {'is' if count == 1 else 'are'} left out: "
+            f"{places}{more} (folders inside a picture folder are not searched).",
+            "Lay the folders side by side and give the one above them"
+            + (f", or give {printable(above)}." if above != root else "."),
         )
-        for listing in filled
     ]
 
 
@@ -219,7 +233,8 @@ def _say_loose(top: Listing) -> list[Problem]:
     loose = [top.path / name for name in top.pictures if name in top.files]
     if not loose:
         return []
-    message = f"{len(loose)} pictures beside the numbered folders are left out: {name_some(loose)}."
+    count = counted(len(loose), "picture")
+    message = f"{count} beside the numbered folders {'is' if len(loose) == 1 else 'are'} left out: {name_some(loose)}."
     return [Problem("warning", "loose-images", top.path, message, "Move them into one of the folders.")]
 
 
@@ -249,17 +264,26 @@ def _nothing_found(root: Path, skipped: Sequence[Listing]) -> DatasetFault:
 def _search_deeper(root: Path) -> list[Path]:
     """The folders to give instead of `root`, breadth first and bounded: above numbered folders, else the one itself."""
     right: dict[Path, None] = {}
+    for listing in _walk(root, into_filled=False):
+        if listing.holds_pictures:
+            path = listing.path
+            right[path.parent if read_folder_name(path.name).number is not None else path] = None
+    return list(right)
+
+
+def _walk(root: Path, into_filled: bool = True, skipped: Path | None = None) -> Iterator[Listing]:
+    """The folders from `root` down, breadth first and bounded, each once even where links lead in circles."""
     waiting = deque([(root, 0)])
-    seen = 0
-    while waiting and seen < _SEARCH_FOLDERS:
+    seen = {os.path.realpath(skipped)} if skipped is not None else set()
+    while waiting and len(seen) < _SEARCH_FOLDERS:
         path, depth = waiting.popleft()
-        seen += 1
+        if (real := os.path.realpath(path)) in seen:
+            continue
+        seen.add(real)
         try:
             listing = list_folder(path)
         except DatasetFault:
             continue
-        if listing.holds_pictures:
-            right[path.parent if read_folder_name(path.name).number is not None else path] = None
-        elif depth < _SEARCH_DEPTH:
+        yield listing
+        if depth < _SEARCH_DEPTH and (into_filled or not listing.holds_pictures):
             waiting.extend((path / name, depth + 1) for name in listing.folders)
-    return list(right)

@@ -52,6 +52,11 @@ def most_serious_first(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     return tuple(sorted(problems, key=lambda problem: _RANK[problem.severity]))
 
 
+def counted(number: int, one: str, more: str = "") -> str:
+    """A number with its noun: "1 picture", "2 pictures"; `more` is the plural where it is not `one` with an s."""
+    return f"{number} {one if number == 1 else more or one + 's'}"
+
+
 def name_some(paths: Sequence[Path], most: int = 3) -> str:
     """The names of the first few `paths`, safe for a terminal: "1.png, 2.png, 3.png and 4 more"."""
     names = ", ".join(printable(path.name) for path in paths[:most])

@@ -70,10 +70,11 @@ def scan(section: "Dataset") -> Scan:
             "no-path", "No picture folder is given.", "Set dataset.path to the folder with the pictures."
         )
     root = _absolute(section.path)
-    folders, listings, problems = find_folders(root, section.repeats)
+    others = _absolute(section.regularisation_path) if section.regularisation_path.strip() else None
+    folders, listings, problems = find_folders(root, section.repeats, elsewhere=others)
     found = list(problems)
-    if section.regularisation_path.strip():
-        more = find_folders(_absolute(section.regularisation_path), section.repeats, regularisation=True)
+    if others is not None:
+        more = find_folders(others, section.repeats, regularisation=True, elsewhere=root)
         folders, listings = folders + more[0], listings + more[1]
         found += more[2]
     images: list[FoundImage] = []
@@ -88,7 +89,7 @@ def fallback_caption(folder: Folder, trigger: str) -> str:
 
 
 def _absolute(text: str) -> Path:
-    return Path(os.path.abspath(Path(text).expanduser()))
+    return Path(os.path.abspath(os.path.expanduser(text)))  # Path.expanduser fails where nobody has that name
 
 
 def _scan_folder(folder: Folder, listing: Listing, section: "Dataset", problems: list[Problem]) -> list[FoundImage]:

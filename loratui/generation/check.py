@@ -2,12 +2,11 @@
 
 from pathlib import Path
 
+from loratui.dataset.captions import PROMPTS_FROM_CAPTIONS
 from loratui.dataset.manifest import Manifest
 from loratui.generation.combination import LoraFile, read_companions, set_scene
 from loratui.generation.grid_picture import check_fits
 from loratui.profile.schema import Profile
-
-_PROMPTS_FROM_CAPTIONS = 3
 
 
 def check_comparison(profile: Profile, manifest: Manifest) -> None:
@@ -39,5 +38,5 @@ def prompts_from_captions(manifest: Manifest) -> list[str]:
     own = (image.caption for image in manifest.images if image.caption and not image.regularisation)
     # "<" would be read as the beginning of a tag such as <lora:…>.
     captions = [caption for caption in dict.fromkeys(own) if "<" not in caption]
-    stride = max(1, len(captions) // _PROMPTS_FROM_CAPTIONS)
-    return captions[::stride][:_PROMPTS_FROM_CAPTIONS]
+    stride = max(1, len(captions) // PROMPTS_FROM_CAPTIONS)
+    return captions[::stride][:PROMPTS_FROM_CAPTIONS]

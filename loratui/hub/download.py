@@ -8,6 +8,7 @@ import glob
 import io
 import shutil
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,14 @@ _SPARE_BYTES = 200_000_000
 _SECONDS_TO_ANSWER = 15
 
 
-def fetch_from_hub(location: BaseLocation, report: Report | None) -> Path:
-    """Download what is lacking and return the snapshot's directory, or the single file.
+def fetch_from_hub(location: BaseLocation, report: Report | None, others: Iterable[tuple[Path, int]] = ()) -> Path:
+    """Download what is lacking and return the snapshot's directory, or the single file; `others` as in `fetch`.
 
     Raises:
         BaseModelError: nothing complete is cached, and the hub does not give it.
     """
     try:
-        return _download(location, report)
+        return _download(location, report, others)
     except Exception as failure:
         if isinstance(failure, BaseModelError) or not is_hub_failure(failure):
             raise
@@ -41,13 +42,13 @@ def fetch_from_hub(location: BaseLocation, report: Report | None) -> Path:
         raise base_model_error(failure, location) from None
 
 
-def _download(location: BaseLocation, report: Report | None) -> Path:
+def _download(location: BaseLocation, report: Report | None, others: Iterable[tuple[Path, int]]) -> Path:
     sizes = _listing(location)
     chosen = [location.filename] if location.filename else wanted_files(sizes, location.repo_id)
     if location.filename and location.filename not in sizes:
         raise no_such_file(location, sizes)
     lacking = _lacking_bytes(location, {name: sizes[name] for name in chosen})
-    _check_room(location, lacking)
+    check_room(location, lacking, others)
     bars = _reporting_bars(report, lacking)
     if location.filename:
         found = hf_hub_download(location.repo_id, location.filename, revision=location.revision, tqdm_class=bars)
@@ -76,14 +77,26 @@ def _lacking_bytes(location: BaseLocation, sizes: dict[str, int]) -> int:
     return sum(size for name, size in sizes.items() if not is_here(name))
 
 
-def _check_room(location: BaseLocation, lacking: int) -> None:
-    place = Path(constants.HF_HUB_CACHE).expanduser().absolute()
+def check_room(location: BaseLocation, lacking: int, others: Iterable[tuple[Path, int]] = ()) -> None:
+    """Refuse a download for which the cache's disk has no room beside what `others` will write to the same disk.
+
+    Raises:
+        BaseModelError: says what is needed and what is free.
+    """
+    cache = _nearest_existing(Path(constants.HF_HUB_CACHE))
+    with suppress(OSError):
+        disk = cache.stat().st_dev
+        later = sum(size for directory, size in others if _nearest_existing(directory).stat().st_dev == disk)
+        free = shutil.disk_usage(cache).free
+        if lacking and lacking + later + _SPARE_BYTES > free:
+            raise no_room(location.repo_id, lacking + later + _SPARE_BYTES, free)
+
+
+def _nearest_existing(path: Path) -> Path:
+    place = path.expanduser().absolute()
     while not place.exists():
         place = place.parent
-    with suppress(OSError):
-        free = shutil.disk_usage(place).free
-        if lacking and lacking + _SPARE_BYTES > free:
-            raise no_room(location.repo_id, lacking + _SPARE_BYTES, free)
+    return place
 
 
 def _cached(location: BaseLocation) -> Path | None:

@@ -6,6 +6,7 @@ Knows paths, hub ids and URLs; nothing of tensors, and only as much of the file 
 import difflib
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -46,12 +47,13 @@ def locate(base: str) -> BaseLocation:
     return on_hub
 
 
-def fetch(location: BaseLocation, *, report: Report | None = None) -> Path:
+def fetch(location: BaseLocation, *, report: Report | None = None, others: Iterable[tuple[Path, int]] = ()) -> Path:
     """Bring a base to this computer and return its diffusers directory or its .safetensors file.
 
     Args:
         location: From `locate`.
         report: Called with (bytes done, bytes in all) while files come from the hub; never prints by itself.
+        others: Directories with the bytes that will be written into them later; their disk may be the cache's.
 
     Raises:
         BaseModelError: missing, gated, private, incomplete, no network and not in the cache, or no room.
@@ -59,7 +61,7 @@ def fetch(location: BaseLocation, *, report: Report | None = None) -> Path:
     if location.path is None:
         from loratui.hub.download import fetch_from_hub  # huggingface_hub is slow to import
 
-        return fetch_from_hub(location, report)
+        return fetch_from_hub(location, report, others)
     if location.kind == "demo" and not (location.path / "model_index.json").is_file():
         raise BaseModelError("This installation of loratui lacks its demo base model.", "Install loratui again.")
     if not location.path.exists():

@@ -5,7 +5,7 @@ Knows how a person writes a value on a command line; the profile given is never 
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -13,18 +13,26 @@ from pydantic.fields import FieldInfo
 
 from loratui.errors import ProfileError
 from loratui.profile.complaints import unknown_key
-from loratui.profile.fields import split_lora
+from loratui.profile.fields import split_lora, why_not_plain
 from loratui.profile.schema import SECTIONS, Profile
 from loratui.profile.store import validated
 from loratui.safe_text import printable
 
 _PATH_STARTS = ("/", "./", "../", "~")
+_TOML_BEGINNINGS = {"[": "a list", "{": "a table", '"': "a text in quotes", "'": "a text in quotes"}
 
 
-def apply_overrides(profile: Profile, overrides: Iterable[str]) -> Profile:
+def apply_overrides(
+    profile: Profile, overrides: Iterable[str], option_names: Mapping[str, str] | None = None
+) -> Profile:
     """Return the profile with `section.key=value` changes, later ones winning.
 
     Values are read as TOML where the field is not text; a list may be written without brackets ("1,2").
+
+    Args:
+        profile: What is changed in a copy.
+        overrides: The changes.
+        option_names: The options that they were typed as, by setting, where that was not `--set`.
 
     Raises:
         ProfileError: a change is not of that form, names no setting, or is refused by the schema.
@@ -38,8 +46,8 @@ def apply_overrides(profile: Profile, overrides: Iterable[str]) -> Profile:
             raise ProfileError(f"--set: {hint}", "Write it as section.key=value, such as --set training.batch_size=1.")
         if section not in SECTIONS or key not in SECTIONS[section].model_fields:
             raise ProfileError(f"--set: {unknown_key(section, key)}", "`loratui profile show` lists all settings.")
-        values[section][key] = _read_value(text.strip(), SECTIONS[section].model_fields[key])
-    return validated(values, "--set")
+        values[section][key] = _read_value(text.strip(), SECTIONS[section].model_fields[key], f"{section}.{key}")
+    return validated(values, "" if option_names else "--set", option_names)
 
 
 def resolve_paths(profile: Profile, relative_to: Path) -> Profile:
@@ -64,12 +72,14 @@ def _path(text: str, relative_to: Path) -> str:
     if not text:
         return ""
     try:
-        expanded = Path(text).expanduser()
+        absolute = os.path.abspath(relative_to / Path(text).expanduser())
     except RuntimeError:
         raise ProfileError(
             f"The home directory in '{printable(text)}' is not known.", "Write the whole path."
         ) from None
-    return os.path.abspath(relative_to / expanded)
+    if reason := why_not_plain(absolute):  # text itself is plain, but not the directory that it is taken from
+        raise ProfileError(f"The path '{printable(absolute)}' {reason}.", "Rename the folder, or work in another one.")
+    return absolute
 
 
 def _base(text: str, relative_to: Path) -> str:
@@ -87,17 +97,27 @@ def _lora(text: str, relative_to: Path) -> str:
     return f"{_path(path, relative_to)}:{strength:g}"
 
 
-def _read_value(text: str, field: FieldInfo) -> Any:
+def _read_value(text: str, field: FieldInfo, name: str) -> Any:
     origin = get_origin(field.annotation)
     value = _toml_value(text)
     if field.annotation is str or (origin is Literal and isinstance(get_args(field.annotation)[0], str)):
-        return value if isinstance(value, str) else text
+        return value if isinstance(value, str) else _whole_text(text, name) if value is None else text
     if origin is list and not isinstance(value, list):
         listed = _toml_value(f"[{text}]")
-        return listed if isinstance(listed, list) else [text]
+        return listed if isinstance(listed, list) else [_whole_text(text, name)]
     if field.annotation is bool and text.lower() in ("true", "false"):
         return text.lower() == "true"
     return text if value is None else value
+
+
+def _whole_text(text: str, name: str) -> str:
+    """`text`, unless it begins like a list and is none: taken as text it would quietly mean something else."""
+    if (kind := _TOML_BEGINNINGS.get(text[:1])) is not None:
+        raise ProfileError(
+            f"--set: the value of {name} begins like {kind} but is not one.",
+            "Close its quotes." if text[0] in "'\"" else f"Close it; or, if it is text: --set '{name}=\"{text[0]}…\"'",
+        )
+    return text
 
 
 def _toml_value(text: str) -> Any:

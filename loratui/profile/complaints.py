@@ -6,6 +6,7 @@ anything that looks like a token: it might be one.
 
 import difflib
 import re
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -58,19 +59,27 @@ _KOHYA_KEYS = {
 }
 
 
-def profile_error(refusal: ValidationError, source: str) -> ProfileError:
+def profile_error(refusal: ValidationError, source: str, option_names: Mapping[str, str] | None = None) -> ProfileError:
     """Say everything that `refusal` found, as one error.
 
     Args:
         refusal: What pydantic refused about a whole profile.
-        source: Where the profile came from, such as a path or "--set".
+        source: Where the profile came from, such as a path or "--set"; "" when the complaints say it themselves.
+        option_names: What the person typed where a setting has an option of its own.
     """
-    complaints = list(dict.fromkeys(_complaint(details) for details in refusal.errors(include_url=False)))
-    where = printable(source)
+    names = option_names or {}
+    complaints = list(dict.fromkeys(_complaint(details, names) for details in refusal.errors(include_url=False)))
+    where = f"{printable(source)}: " if source else ""
     if len(complaints) == 1:
-        return ProfileError(f"{where}: {complaints[0]}", "Correct it and try again; nothing was changed.")
+        return ProfileError(f"{where}{complaints[0]}", "Correct it and try again; nothing was changed.")
     lines = "".join(f"\n  - {complaint}" for complaint in complaints)
-    return ProfileError(f"{where}: {len(complaints)} mistakes.{lines}", "Correct them and try again.")
+    return ProfileError(f"{where}{len(complaints)} mistakes.{lines}", "Correct them and try again.")
+
+
+def in_one_line(complaint: str) -> str:
+    """What `profile_error` says, short enough for a list: "3 mistakes, first: …"."""
+    heading, *mistakes = complaint.split("\n  - ")
+    return f"{heading.removesuffix('.')}, first: {mistakes[0]}" if mistakes else heading
 
 
 def unknown_key(section: str, key: str) -> str:
@@ -92,7 +101,7 @@ def expectation(field: FieldInfo, *, with_upper_limit: bool = False) -> str:
     return _words(field.annotation, field.metadata, with_upper_limit)
 
 
-def _complaint(details: ErrorDetails) -> str:
+def _complaint(details: ErrorDetails, names: Mapping[str, str]) -> str:
     place, kind, value = details["loc"], details["type"], details["input"]
     message = str(details.get("ctx", {}).get("error", details["msg"]))
     if not place:
@@ -105,13 +114,15 @@ def _complaint(details: ErrorDetails) -> str:
     if len(place) == 1:
         return f"[{section}] must be a table of settings, not {_shown(value)}."
     key = str(place[1])
-    name = f"{section}.{key}" + (f", entry {int(place[2]) + 1}," if len(place) > 2 else "")
+    name = names.get(f"{section}.{key}", f"{section}.{key}")
+    name += f", entry {int(place[2]) + 1}," if len(place) > 2 else ""
     field = SECTIONS[section].model_fields[key]
     if kind == "value_error":
         return f"{name} {message}, not {_shown(value)}."
     if kind in ("too_short", "too_long"):
         limit = details["ctx"].get("min_length", details["ctx"].get("max_length"))
-        return f"{name} must have {'at least' if kind == 'too_short' else 'at most'} {limit} entries."
+        bound = "at least" if kind == "too_short" else "at most"
+        return f"{name} must have {bound} {limit} {'entry' if limit == 1 else 'entries'}."
     over = kind in ("less_than", "less_than_equal")
     if len(place) > 2:
         item, metadata = _unwrapped(get_args(field.annotation)[0])

@@ -39,6 +39,8 @@ def why_not_a_name(name: str) -> str:
         return f"must be a plain name without {' '.join(refused)}"
     if name.startswith(".") or ".." in name:
         return "must not begin with a dot or contain '..'"
+    if name.startswith("-"):
+        return "must not begin with '-', as options do"
     if name != name.strip():
         return "must not begin or end with a space"
     if len(name.encode()) > 180:
@@ -70,12 +72,19 @@ def split_lora(text: str) -> tuple[str, float]:
     return (path, strength) if colon and path else (text, 1.0)
 
 
-def _plain(text: str) -> str:
+def why_not_plain(text: str) -> str:
+    """Say why `text` cannot stand in a profile ("must …"), or return "" when it can."""
     categories = {unicodedata.category(character) for character in text}
     if "Cc" in categories:
-        raise ValueError("must not contain control characters")
+        return "must not contain control characters"
     if "Cs" in categories:  # a lone surrogate stands for an undecodable byte and cannot be written to TOML
-        raise ValueError("must be UTF-8 text")
+        return "must be UTF-8 text"
+    return ""
+
+
+def _plain(text: str) -> str:
+    if reason := why_not_plain(text):
+        raise ValueError(reason)
     return text
 
 

@@ -6,7 +6,7 @@ Knows files and TOML; what a profile may say is `schema.py`'s matter and the wor
 import difflib
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,7 @@ def find_profile(name_or_path: str | Path) -> Path:
     text = str(name_or_path)
     if isinstance(name_or_path, Path) or text.endswith(".toml") or os.sep in text or "\0" in text:
         return _expanded(text)
-    return Path(text) if Path(text).is_file() else profile_path(text)
+    return Path(text) if os.path.isfile(text) else profile_path(text)
 
 
 def load_profile(name_or_path: str | Path) -> Profile:
@@ -92,12 +92,12 @@ def parse_profile(text: str, source: str) -> Profile:
     return validated(values, source)
 
 
-def validated(values: dict[str, Any], source: str) -> Profile:
-    """The profile that `values` (nested as in TOML) describes; `source` says in errors where they came from."""
+def validated(values: dict[str, Any], source: str, option_names: Mapping[str, str] | None = None) -> Profile:
+    """The profile that `values` (nested as in TOML) describes; the rest says in errors where they came from."""
     try:
         return Profile.model_validate(values)
     except ValidationError as refusal:
-        raise profile_error(refusal, source) from None
+        raise profile_error(refusal, source, option_names) from None
 
 
 def write_profile(profile: Profile, path: Path, name: str = "", *, force: bool = True) -> None:
@@ -125,6 +125,11 @@ def new_profile(name: str, source: Profile | None = None, force: bool = False) -
     Raises:
         ProfileError: the name is not usable, or is taken and `force` is not given.
     """
+    if name.endswith(".toml"):
+        raise ProfileError(
+            f"The name '{printable(name)}' must not end in .toml: that would mean a path, not a saved profile.",
+            f"Leave the ending away: {printable(name.removesuffix('.toml')) or 'emi'}.",
+        )
     path = profile_path(name)
     write_profile(source or Profile(), path, name, force=force)
     return path

@@ -77,7 +77,7 @@ def ending_of(run: RunDirectory, history: History, asked: int | None = None) -> 
 
 def _died(run: RunDirectory, history: History, returncode: object) -> WorkerFailed:
     if history.attempts == 0:
-        return WorkerFailed(f"The run {printable(run.path)} was never started.", _resume(run), "interrupted")
+        return WorkerFailed(f"The run {printable(run.path)} was never started.", _resume(run, history), "interrupted")
     words = str(history.exited.get("words") or "") if history.exited else log_tail(run.log_path)
     what = (
         f"The worker ended without a last word{_cause_of_death(returncode)}"
@@ -86,10 +86,12 @@ def _died(run: RunDirectory, history: History, returncode: object) -> WorkerFail
     )
     if isinstance(returncode, int) and 0 < returncode < 128:
         return WorkerFailed(what, f"Its log is {printable(run.log_path)}")
-    return WorkerFailed(what, f"{_resume(run)} Its log is {printable(run.log_path)}", "interrupted")
+    return WorkerFailed(what, f"{_resume(run, history)} Its log is {printable(run.log_path)}", "interrupted")
 
 
-def _resume(run: RunDirectory) -> str:
+def _resume(run: RunDirectory, history: History) -> str:
+    if history.task == "compare":
+        return f"Draw it again: loratui compare {printable(run.name)}."
     return f"Go on with it: loratui resume {printable(run.name)}."
 
 

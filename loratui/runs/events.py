@@ -111,13 +111,6 @@ def read_landmarks(path: Path) -> list[Event]:
     return [*landmarks, *filter(None, [_parsed(last_step)])]
 
 
-def follow_events(
-    path: Path, is_over: Callable[[], bool], *, start: int = 0, interval: float = 0.1
-) -> Iterator[Event | None]:
-    """Yield events from byte `start` on as they appear; see `follow_reader`."""
-    return follow_reader(EventReader(path, start), is_over, interval=interval)
-
-
 def follow_reader(reader: EventReader, is_over: Callable[[], bool], *, interval: float = 0.1) -> Iterator[Event | None]:
     """Yield events as they appear, and None after each look that found nothing new.
 

@@ -7,11 +7,13 @@ same goes for a worker that went back to an earlier state by itself: what it tak
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from loratui.runs.directory import Task
-from loratui.runs.events import Event, read_events
+from loratui.runs.events import Event
 
 ENDS = ("finished", "failed", "stopped", "interrupted")
+Phase = Literal["starting", "training", "finishing"]
 
 
 @dataclass
@@ -25,6 +27,7 @@ class History:
         end: The last word on the training, None while it has none; `comparison_end` that on a redrawn comparison.
         exited: What the waiter saw of the latest worker's death, where the worker itself had no last word.
         worked: Seconds that all attempts took together.
+        phase: What the latest worker is at; the proof of the finished file and what follows is "finishing".
     """
 
     attempt: int = 0
@@ -54,6 +57,7 @@ class History:
     comparison_end: Event | None = None
     exited: Event | None = None
     worked: float = 0.0
+    phase: Phase = "starting"
     _begun: float = 0.0
 
     def take(self, event: Event) -> None:
@@ -66,6 +70,7 @@ class History:
         elif kind == "started":
             self._begin(self.attempt, event)
         self._tell_time(event)
+        self.phase = _PHASES.get(kind, self.phase)
         if kind == "step":
             self._take_step(event)
         elif kind in ENDS:
@@ -90,6 +95,17 @@ class History:
         elif kind == "resumed":
             self.resumed, self.steps = event, _whole(event.get("steps")) or self.steps
             self._go_back(_whole(event.get("step")))
+
+    @property
+    def pace(self) -> float:
+        """Seconds that a step takes, as the latest one or the trial before the first did; 0 while nothing is known."""
+        tried = self.preflight.get("seconds_per_step") if self.preflight else None
+        return self.seconds_per_step or (float(tried) if isinstance(tried, int | float) else 0.0)
+
+    @property
+    def is_training(self) -> bool:
+        """Whether the latest worker takes steps."""
+        return self.phase == "training" and not (self.steps and self.step >= self.steps)
 
     @property
     def last(self) -> Event | None:
@@ -124,6 +140,7 @@ class History:
         if self.task == "train":
             self.end = None
         self.comparison_end = self.exited = self.resumed = self.pid = None
+        self.phase = "starting"
         self.told.clear()
         self._begun = 0.0
 
@@ -169,17 +186,22 @@ _LISTS = {
 }
 
 
+# Events by which a worker enters another phase.
+_PHASES: dict[str, Phase] = {
+    "training": "training",
+    "step": "training",
+    "verified": "finishing",
+    "trained": "finishing",
+    "drawing": "finishing",
+}
+
+
 def fold(events: Iterable[Event]) -> History:
     """The history that `events` tell."""
     history = History()
     for event in events:
         history.take(event)
     return history
-
-
-def read_history(path: Path) -> History:
-    """The history in an events file; an empty one when it is not there."""
-    return fold(read_events(path))
 
 
 def _whole(value: object) -> int:

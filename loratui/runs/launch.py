@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loratui.errors import RunError
+from loratui.profile.schema import Accelerate
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.launcher import worker_program
 from loratui.runs.lock import is_alive, take_lock
@@ -21,17 +22,22 @@ from loratui.safe_text import printable
 
 _LOG_MARK = "--- loratui "
 _LOG_TAIL_BYTES = 16_384
+# Says what the frozen profile does not: that a person resumed with --auto.
+ACCEPT_SMALLER = "LORATUI_ACCEPT_SMALLER"
 
 
-def start_run(run: RunDirectory, task: Task = "train") -> Ticket:
+def start_run(run: RunDirectory, task: Task = "train", *, accept_smaller: bool = False) -> Ticket:
     """Queue a run and start the process that waits for its turn; with a free slot its worker starts at once.
+
+    Args:
+        accept_smaller: When memory does not suffice, the worker may go on in smaller pieces without asking.
 
     Raises:
         RunError: the run is at work or waits already, or nothing can be started.
     """
     descriptor = _waiter_lock(run)
     try:
-        ticket = add_ticket(run, task, slots_of(run.read_profile(task)))
+        ticket = add_ticket(run, task, slots_of(settings_for(run, task)), accept_smaller=accept_smaller)
         _start_waiter(ticket, descriptor)
     finally:
         os.close(descriptor)
@@ -51,19 +57,44 @@ def start_again(ticket: Ticket) -> None:
         os.close(descriptor)
 
 
+def settings_for(run: RunDirectory, task: Task) -> Accelerate:
+    """The processes that do a run's task here; a comparison is drawn by one.
+
+    Raises:
+        ProfileError: the run's profile cannot be read.
+    """
+    settings = run.read_profile(task).accelerate
+    alone = {"processes": 1, "machines": 1, "machine_rank": 0} if task == "compare" else {}
+    return settings.model_copy(update=alone)
+
+
 def start_worker(
-    run: RunDirectory, task: Task = "train", *, command: Sequence[str] | None = None, locks: Sequence[int] = ()
+    run: RunDirectory,
+    task: Task = "train",
+    *,
+    command: Sequence[str] | None = None,
+    locks: Sequence[int] = (),
+    gpus: Sequence[str] = (),
+    accept_smaller: bool = False,
 ) -> subprocess.Popen[bytes]:
     """Start a worker for `task` on `run` in its own session, its output appended to `worker.log`.
 
     Args:
         command: What to start instead of the program that the profile asks for; RUN and TASK are added.
         locks: Descriptors of locks that the worker shall hold too, for as long as it lives.
+        gpus: CUDA's names for the GPUs that the worker shall see; without any, those that the profile names.
+        accept_smaller: Tell the worker that it may go on in smaller pieces without asking.
 
     Raises:
         LoratuiError: it cannot be started, or the run's profile cannot be read.
     """
-    program, variables = (list(command), {}) if command is not None else _program(run, task)
+    program, variables = list(command or ()), dict[str, str]()
+    if command is None:
+        program, variables = worker_program(run, settings_for(run, task))
+    if gpus:
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(gpus)
+    if accept_smaller:
+        variables[ACCEPT_SMALLER] = "1"
     environment = {
         **os.environ,
         "TOKENIZERS_PARALLELISM": "false",
@@ -85,13 +116,6 @@ def log_tail(path: Path) -> str:
         return ""
     last = next((line.strip() for line in reversed(lines) if line.strip()), "")
     return "" if last.startswith(_LOG_MARK) else printable(last)[:500]
-
-
-def _program(run: RunDirectory, task: Task) -> tuple[list[str], dict[str, str]]:
-    settings = run.read_profile(task).accelerate
-    # A comparison is drawn by one process.
-    alone = {"processes": 1, "machines": 1, "machine_rank": 0} if task == "compare" else {}
-    return worker_program(run, settings.model_copy(update=alone))
 
 
 def _waiter_lock(run: RunDirectory) -> int:

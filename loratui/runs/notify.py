@@ -5,9 +5,11 @@ Whatever goes wrong with it is written to the log and changes nothing else.
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 
 from loratui.errors import LoratuiError
 from loratui.runs.directory import RunDirectory
@@ -18,6 +20,8 @@ from loratui.safe_text import printable
 from loratui.settings import read_settings
 
 TIMEOUT = 60.0
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})", re.ASCII)
+_SCRIPT_FOLLOWS = re.compile(r"-[A-Za-z]*c")
 
 
 def notify(run: RunDirectory) -> None:
@@ -29,18 +33,34 @@ def notify(run: RunDirectory) -> None:
         return
     if not command:
         return
-    history = fold(read_landmarks(run.events_path))
+    history = History()
+    with contextlib.suppress(OSError):
+        history = fold(read_landmarks(run.events_path))
+    environment = {**os.environ, **notice(run, history)}
     try:
         with subprocess.Popen(
-            command,
+            command if isinstance(command, str) else filled_in(command, environment),
             shell=isinstance(command, str),
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env={**os.environ, **notice(run, history)},
+            env=environment,
         ) as process:
             _wait(process)
     except (OSError, ValueError) as error:
         print(f"notify_command failed: {error}", file=sys.stderr)
+
+
+def filled_in(words: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """`words` with `$NAME` and `${NAME}` replaced, as no shell will do it; what is not set stays as it is.
+
+    A script behind `-c` is left alone: its shell finds the variables itself, and a message that were part of it could
+    be run.
+    """
+    filled = [_VARIABLE.sub(lambda found: environment.get(found[1] or found[2], found[0]), word) for word in words]
+    return [
+        word if before is not None and _SCRIPT_FOLLOWS.fullmatch(before) else new
+        for before, word, new in zip([None, *words], words, filled, strict=False)
+    ]
 
 
 def notice(run: RunDirectory, history: History) -> dict[str, str]:
@@ -69,6 +89,8 @@ def _message(state: State, history: History) -> str:
     last = history.last or {}
     if history.task == "compare":
         return "the comparison is drawn" if state == "finished" else f"the comparison failed. {last.get('what', '')}"
+    if state == "finished" and last.get("what"):
+        return f"finished. {last['what']}"
     if state == "finished":
         losses = [last.get("first_loss"), last.get("last_loss")]
         told = [f"{loss:.4f}" for loss in losses if isinstance(loss, int | float)]

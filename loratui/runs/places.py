@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.errors import RunError
-from loratui.profile.fields import split_lora
-from loratui.profile.schema import Profile
 from loratui.safe_text import printable
 
 
@@ -21,20 +19,6 @@ class DiskNeed:
 
     directory: Path
     bytes: int
-
-
-def check_loras_exist(profile: Profile) -> None:
-    """Refuse a comparison with LoRA files that are not there.
-
-    Raises:
-        RunError: one of `comparison.other_loras` is not a file.
-    """
-    for path, _ in map(split_lora, profile.comparison.other_loras):
-        if not Path(path).expanduser().is_file():
-            raise RunError(
-                f"The LoRA file {printable(path)} of comparison.other_loras does not exist.",
-                "Correct its path, or take it out of comparison.other_loras.",
-            )
 
 
 def check_writable(directory: Path, setting: str) -> None:

@@ -9,6 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from loratui.dataset.captions import PROMPTS_FROM_CAPTIONS
 from loratui.dataset.checks import Report
 from loratui.dataset.manifest import Manifest, freeze
 from loratui.dataset.schedule import steps_per_epoch, total_steps
@@ -19,7 +20,7 @@ from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.runs.launcher import check_processes
-from loratui.runs.places import DiskNeed, check_loras_exist, check_room, check_writable
+from loratui.runs.places import DiskNeed, check_room, check_writable
 
 # LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
 _UNET_PER_RANK = 428_000
@@ -28,7 +29,6 @@ _UNET_PER_CONV_RANK = 544_000
 _TEXT_ENCODER_PER_RANK = 166_000
 _DEMO_SHARE = 0.1
 _BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
-_PROMPTS_FROM_CAPTIONS = 3
 # Two resume checkpoints are kept while a third is written.
 _STATES = 3
 
@@ -86,7 +86,6 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     base = _present(profile.model.base)
     for other in filter(None, (profile.model.vae, *profile.comparison.other_bases)):
         _present(other)
-    check_loras_exist(profile)
     output = Path(profile.output.directory)
     check_writable(output, "output.directory")
     check_writable(runs_directory(), "LORATUI_HOME")
@@ -223,6 +222,6 @@ def _run_bytes(profile: Profile, manifest: Manifest) -> int:
 def _grid_bytes(profile: Profile) -> int:
     """A drawn picture compresses to about two bytes a pixel."""
     comparison, side = profile.comparison, profile.dataset.resolution
-    rows = (len(comparison.prompts) or _PROMPTS_FROM_CAPTIONS) * len(comparison.seeds) * (1 + len(comparison.epochs))
+    rows = (len(comparison.prompts) or PROMPTS_FROM_CAPTIONS) * len(comparison.seeds) * (1 + len(comparison.epochs))
     cells = rows * len(comparison.strengths) * (1 + len(comparison.other_bases))
     return cells * (comparison.width or side) * (comparison.height or side) * 2

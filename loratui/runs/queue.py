@@ -8,15 +8,15 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loratui.errors import RunError
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.events import EventWriter, events_size
 from loratui.runs.lock import is_attended
-from loratui.runs.slots import queue_directory
+from loratui.runs.slots import Wish, queue_directory
 from loratui.safe_text import printable
 
 _WAITING, _STARTING = ".waiting", ".starting"
@@ -27,14 +27,16 @@ class Ticket:
     """A run's place in the queue.
 
     Attributes:
+        accept_smaller: When memory does not suffice, the worker may go on in smaller pieces without asking.
         starting: Its turn has come: its slots are taken and its worker is being started.
     """
 
     number: int
     run: RunDirectory
     task: Task
-    slots: tuple[str, ...]
+    wish: Wish
     path: Path
+    accept_smaller: bool = False
     starting: bool = False
 
     @property
@@ -44,7 +46,10 @@ class Ticket:
 
     def is_before(self, other: "Ticket") -> bool:
         """Whether `other` has to let this one go first."""
-        return self.number < other.number and not set(self.slots).isdisjoint(other.slots) and self.is_living
+        if self.starting:
+            return False  # it has its slots, and their locks say so
+        shares = not set(self.wish.slots).isdisjoint(other.wish.slots)
+        return self.number < other.number and shares and self.is_living
 
     def begin(self) -> "Ticket | None":
         """Mark the ticket as starting; None when it was taken back."""
@@ -54,7 +59,7 @@ class Ticket:
                 os.rename(self.path, path)
             except FileNotFoundError:
                 return None
-        return Ticket(self.number, self.run, self.task, self.slots, path, starting=True)
+        return replace(self, path=path, starting=True)
 
     def remove(self) -> None:
         """Take the ticket away; a second time does nothing."""
@@ -62,13 +67,14 @@ class Ticket:
             self.path.unlink()
 
 
-def add_ticket(run: RunDirectory, task: Task, slots: Sequence[str]) -> Ticket:
+def add_ticket(run: RunDirectory, task: Task, wish: Wish, *, accept_smaller: bool = False) -> Ticket:
     """Put a run at the end of the queue; a ticket that it left there before is replaced.
 
     Raises:
         RunError: the queue cannot be written.
     """
-    content = json.dumps({"run": str(run.path.absolute()), "task": task, "slots": list(slots)})
+    fields = {"run": str(run.path.absolute()), "task": task, "slots": list(wish.slots), "count": wish.count}
+    content = json.dumps({**fields, "accept_smaller": accept_smaller})
     try:
         with _queue_lock():
             for old in _ticket_files():
@@ -87,7 +93,7 @@ def add_ticket(run: RunDirectory, task: Task, slots: Sequence[str]) -> Ticket:
             f"The queue {queue_directory()} cannot be written: {error.strerror or error}.",
             "Make room there, or set LORATUI_HOME to a directory that can be written.",
         ) from error
-    return Ticket(number, RunDirectory(run.path.absolute()), task, tuple(slots), path)
+    return Ticket(number, RunDirectory(run.path.absolute()), task, wish, path, accept_smaller)
 
 
 def tickets() -> list[Ticket]:
@@ -128,10 +134,14 @@ def clear_away(run: RunDirectory) -> None:
             ticket.remove()
 
 
-def describe_slots(slots: Sequence[str]) -> str:
-    """Slots in words, safe to print: `the CPU`, `GPU 0 and 1`."""
-    gpus = [slot.removeprefix("gpu-") for slot in slots if slot.startswith("gpu-")]
-    return printable(f"GPU {' and '.join(gpus)}") if gpus else "the CPU"
+def describe_slots(wish: Wish) -> str:
+    """Slots in words, safe to print: `the CPU`, `GPU 0 and 1`, `GPU 0 or 1`, `2 of GPU 0, 1 and 2`."""
+    gpus = [slot.removeprefix("gpu-") for slot in wish.slots if slot.startswith("gpu-")]
+    if not gpus:
+        return "the CPU"
+    last = " or " if wish.count == 1 else " and "
+    named = f"GPU {last.join(filter(None, [', '.join(gpus[:-1]), gpus[-1]]))}"
+    return printable(named if wish.count in (1, len(gpus)) else f"{wish.count} of {named}")
 
 
 @contextlib.contextmanager
@@ -166,7 +176,11 @@ def _read(path: Path) -> Ticket | None:
         run = RunDirectory(Path(content["run"]))
         task: Task = "compare" if content["task"] == "compare" else "train"
         slots = tuple(map(str, content["slots"]))
+        wish = Wish(slots, int(content.get("count", len(slots))))
+        accept_smaller = content.get("accept_smaller") is True
     except (OSError, ValueError, KeyError, TypeError):
         return None
     # A run whose directory was removed by hand does not hold up the others.
-    return Ticket(_number(path), run, task, slots, path, path.suffix == _STARTING) if run.path.is_dir() else None
+    if not run.path.is_dir():
+        return None
+    return Ticket(_number(path), run, task, wish, path, accept_smaller, path.suffix == _STARTING)

@@ -7,11 +7,12 @@ import contextlib
 import importlib
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.paths import data_directory
-from loratui.profile.schema import Profile
+from loratui.profile.schema import Accelerate
 from loratui.runs.lock import is_held, take_lock
 
 CPU = "cpu"
@@ -22,55 +23,82 @@ def queue_directory() -> Path:
     return data_directory() / "queue"
 
 
-def slots_of(profile: Profile) -> tuple[str, ...]:
-    """The slots that a run by `profile` needs, in the order in which they are taken: `gpu-0`, `gpu-1`, … or `cpu`."""
-    settings = profile.accelerate
-    gpus = () if settings.device == "cpu" else visible_gpus()
+@dataclass(frozen=True)
+class Wish:
+    """Slots that would do for a run, and how many of them it needs."""
+
+    slots: tuple[str, ...]
+    count: int = 1
+
+
+def slots_of(settings: Accelerate) -> Wish:
+    """What a run with these settings needs: a slot for each of its processes here, `gpu-0`, `gpu-1`, … or the `cpu`.
+
+    The slots are in the order in which they are preferred.
+    """
+    gpus = () if settings.device == "cpu" else tuple(visible_gpus())
     if gpus and settings.gpu_ids != "all":
-        gpus = tuple(settings.gpu_ids.split(","))
-    return tuple(sorted({f"gpu-{gpu}" for gpu in gpus})) or (CPU,)
+        gpus = tuple(dict.fromkeys(settings.gpu_ids.split(",")))
+    if not gpus:
+        return Wish((CPU,))
+    return Wish(tuple(f"gpu-{gpu}" for gpu in gpus), min(settings.processes // settings.machines or 1, len(gpus)))
 
 
-def visible_gpus() -> tuple[str, ...]:
-    """Numbers of the GPUs that a worker would see, as nvidia-smi counts them; none without a driver."""
+def visible_gpus() -> dict[str, str]:
+    """The GPUs that a worker would see, as nvidia-smi counts them, each with CUDA's name for it; none without a driver.
+
+    The name is the word in CUDA_VISIBLE_DEVICES, where that is set, else the number.
+    """
     uuids = _gpu_uuids()
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     if wanted is None or not uuids:
-        return tuple(map(str, range(len(uuids))))
-    gpus = []
+        return {str(number): str(number) for number in range(len(uuids))}
+    gpus: dict[str, str] = {}
     for word in filter(None, (word.strip() for word in wanted.split(","))):
         if re.fullmatch(r"\d+", word) and int(word) < len(uuids):
-            gpus.append(word)
+            gpus.setdefault(word, word)
         elif matching := [str(number) for number, uuid in enumerate(uuids) if uuid.startswith(word)]:
-            gpus.append(matching[0])
+            gpus.setdefault(matching[0], word)
         elif word.startswith("MIG-"):
-            gpus.append(re.sub(r"[^A-Za-z0-9-]", "-", word))
+            gpus.setdefault(re.sub(r"[^A-Za-z0-9-]", "-", word), word)
         else:
             break  # CUDA too sees none of those behind one that is not there, as in "-1"
-    return tuple(dict.fromkeys(gpus))
+    return gpus
 
 
-def try_slots(slots: Sequence[str], note: str) -> list[int] | None:
-    """Lock all `slots`, or none: the descriptors that hold the locks, None when one of them is held.
+def cuda_names(slots: Iterable[str]) -> tuple[str, ...]:
+    """What CUDA_VISIBLE_DEVICES has to hold for a worker on these slots; nothing for the CPU."""
+    gpus = [slot.removeprefix("gpu-") for slot in slots if slot != CPU]
+    names = visible_gpus()
+    # CUDA takes numbers or names, not both: where one of them has no name, all are told by number.
+    return tuple(names[gpu] for gpu in gpus) if names.keys() >= set(gpus) else tuple(gpus)
+
+
+def try_slots(wish: Wish, note: str) -> dict[str, int] | None:
+    """Lock as many of the slots as are wished for, or none.
 
     Args:
         note: Written into the lock files, for `slot_holders`.
+
+    Returns:
+        The descriptors that hold the locks, by slot; None when too many of the slots are held.
     """
     queue_directory().mkdir(parents=True, exist_ok=True)
-    descriptors: list[int] = []
-    for slot in slots:
-        descriptor = take_lock(_lock_path(slot), patience=0)
-        if descriptor is None:
-            release(descriptors)
-            return None
-        descriptors.append(descriptor)
-    for descriptor in descriptors:
+    taken: dict[str, int] = {}
+    for slot in wish.slots:
+        descriptor = take_lock(_lock_path(slot), patience=0) if len(taken) < wish.count else None
+        if descriptor is not None:
+            taken[slot] = descriptor
+    if len(taken) < wish.count:
+        release(taken.values())
+        return None
+    for descriptor in taken.values():
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, note.encode(errors="surrogateescape"), 0)
-    return descriptors
+    return taken
 
 
-def release(descriptors: Sequence[int]) -> None:
+def release(descriptors: Iterable[int]) -> None:
     """Close descriptors; a lock is free when the worker has closed its copy too."""
     for descriptor in descriptors:
         with contextlib.suppress(OSError):

@@ -1,22 +1,14 @@
 """What has become of a run, read from its locks, its place in the queue and its events alone."""
 
-from collections.abc import Iterable
 from typing import Literal
 
 from loratui.runs.directory import RunDirectory
-from loratui.runs.events import Event, read_landmarks
+from loratui.runs.events import read_landmarks
 from loratui.runs.history import History, fold
 from loratui.runs.lock import is_alive
 from loratui.runs.queue import ticket_of
 
 State = Literal["queued", "running", "finished", "failed", "stopped", "interrupted"]
-
-ENDS: dict[str, State] = {
-    "finished": "finished",
-    "failed": "failed",
-    "stopped": "stopped",
-    "interrupted": "interrupted",
-}
 
 
 def run_state(run: RunDirectory, history: History | None = None) -> State:
@@ -37,15 +29,11 @@ def run_state(run: RunDirectory, history: History | None = None) -> State:
     return state_of(history or fold(read_landmarks(run.events_path)))
 
 
-def ended_as(events: Iterable[Event]) -> State:
-    """How the latest training attempt among `events` ended; without an ending it was interrupted."""
-    return state_of(fold(events))
-
-
 def state_of(history: History) -> State:
-    """How the latest training attempt ended."""
+    """How the latest training attempt ended; without an ending it was interrupted."""
     if history.end is not None:
-        return ENDS[history.end["event"]]
+        ending: State = history.end["event"]
+        return ending
     # A worker that left by itself without a last word, as one that cannot import torch does.
     returncode = history.exited.get("returncode") if history.exited and history.task == "train" else None
     return "failed" if isinstance(returncode, int) and 0 < returncode < 128 else "interrupted"

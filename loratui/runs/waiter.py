@@ -8,18 +8,20 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loratui.errors import LoratuiError
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_landmarks
+from loratui.runs.further_machine import see_through
 from loratui.runs.history import fold
-from loratui.runs.launch import log_tail, start_worker
+from loratui.runs.launch import log_tail, settings_for, start_worker
 from loratui.runs.lock import is_alive, take_lock
 from loratui.runs.notify import notify
 from loratui.runs.queue import Ticket, ticket_of, tickets
-from loratui.runs.slots import release, try_slots
+from loratui.runs.slots import cuda_names, release, try_slots
 
 _INTERVAL = 0.2
 
@@ -35,7 +37,12 @@ def main(arguments: list[str]) -> int:
         print("Another process waits for this run already.", file=sys.stderr)
         return 2
     os.set_inheritable(lock, False)
-    if attend(run, lock):
+    ended = True
+    try:
+        ended = attend(run, lock)
+    except Exception:  # whatever it was, as a disk that takes no more events: the person is told that the run is over
+        traceback.print_exc()
+    if ended:
         notify(run)
     return 0
 
@@ -60,30 +67,44 @@ def attend(run: RunDirectory, lock: int, *, command: Sequence[str] | None = None
             _work(run, ticket, slots, command)
         finally:
             ticket.remove()
-            release(slots)
+            release(slots.values())
         return True
     finally:
         release([lock])
 
 
-def _turn(ticket: Ticket) -> tuple[Ticket, list[int]] | None:
+def _turn(ticket: Ticket) -> tuple[Ticket, dict[str, int]] | None:
     """Return once the slots are held, or None once the ticket has been taken back."""
     while ticket.path.exists():
         if not any(other.is_before(ticket) for other in tickets()):
-            slots = try_slots(ticket.slots, str(ticket.run.path))
+            slots = try_slots(ticket.wish, str(ticket.run.path))
             if slots is not None:
                 begun = ticket.begin()
                 if begun is not None:
                     return begun, slots
-                release(slots)
+                release(slots.values())
         time.sleep(_INTERVAL)
     return None
 
 
-def _work(run: RunDirectory, ticket: Ticket, slots: Sequence[int], command: Sequence[str] | None) -> None:
+def _work(run: RunDirectory, ticket: Ticket, slots: Mapping[str, int], command: Sequence[str] | None) -> None:
     before = fold(read_landmarks(run.events_path)).attempt
+
+    def start() -> subprocess.Popen[bytes]:
+        return start_worker(
+            run,
+            ticket.task,
+            command=command,
+            locks=tuple(slots.values()),
+            gpus=cuda_names(slots),
+            accept_smaller=ticket.accept_smaller,
+        )
+
     try:
-        worker = start_worker(run, ticket.task, command=command, locks=slots)
+        if machine := settings_for(run, ticket.task).machine_rank:
+            see_through(run, machine, before + 1, start, ticket.remove)
+            return
+        worker = start()
     except LoratuiError as error:
         with EventWriter(run.events_path, before + 1) as events:
             events.write("started", task=ticket.task)

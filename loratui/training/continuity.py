@@ -10,15 +10,13 @@ from typing import Any, NoReturn
 import torch
 
 from loratui.errors import DatasetError, TrainingError
+from loratui.runs.launch import ACCEPT_SMALLER
 from loratui.training.adjustments import MOST_ROLLBACKS, Adjustments
 from loratui.training.checkpoint import TrainingState, load_newest_state, save_state
 from loratui.training.outputs import LoraFiles
 from loratui.training.preflight import who_holds_memory
 from loratui.training.trouble import Interrupted
 from loratui.training.workbench import Events, Workbench
-
-# Set by `loratui resume --auto`: the profile of a run is frozen, the consent to smaller pieces may come later.
-ACCEPT_SMALLER = "LORATUI_ACCEPT_SMALLER"
 
 
 class Continuity:

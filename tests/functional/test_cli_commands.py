@@ -13,6 +13,7 @@ from loratui import __version__
 from loratui.cli import main
 from loratui.dataset.manifest import Manifest
 from loratui.errors import RunError
+from loratui.profile.changes import resolve_paths
 from loratui.profile.store import load_profile, read_profile
 from loratui.runs.directory import create_run
 from loratui.runs.events import EventWriter
@@ -79,6 +80,23 @@ def test_an_existing_file_gives_the_run_the_next_version(work: Path, capsys: pyt
     (work / "output" / "emi.safetensors").touch()
     assert call("run", "emi.toml", "--dry-run", "--json") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "emi-v2"
+    assert call("run", "emi.toml", "--dry-run", "--json", "--force") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "emi"
+
+
+@pytest.mark.parametrize("end", ["stopped", "failed", "interrupted", "step", "finished"])
+def test_a_run_that_can_still_go_on_keeps_its_name(work: Path, capsys: pytest.CaptureFixture[str], end: str) -> None:
+    manifest = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
+    profile = resolve_paths(read_profile(work / "emi.toml"), work)
+    profile.output.name = "emi"
+    run = create_run(profile, manifest, work.parent / "home" / "data" / "runs")
+    with EventWriter(run.events_path) as events:
+        events.write("started", task="train")
+        events.write(end, step=1)
+    assert call("run", "emi.toml", "--dry-run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["name"] == ("emi" if end == "finished" else "emi-v2")
+    assert call("run", "emi.toml", "--dry-run") == 0
+    assert ("emi is taken" in capsys.readouterr().out) == (end != "finished")
     assert call("run", "emi.toml", "--dry-run", "--json", "--force") == 0
     assert json.loads(capsys.readouterr().out)["name"] == "emi"
 

@@ -1,6 +1,7 @@
 """Commands about runs that are not at work: what they answer, and what they refuse."""
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 from loratui.cli import main
 from loratui.dataset.manifest import Manifest
 from loratui.profile.schema import Profile
+from loratui.profile.store import write_profile
 from loratui.runs.directory import RunDirectory, create_run
 from loratui.runs.events import EventWriter
+from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket
+from loratui.runs.slots import Wish
 
 EMPTY = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
 
@@ -137,7 +141,7 @@ def test_what_cannot_be_done_is_refused_and_nothing_changes(
 
 def test_a_run_that_a_restart_left_waiting_is_spoken_of(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make(root, "20260101-120000", "emi")
-    add_ticket(run, "train", ["gpu-0"])
+    add_ticket(run, "train", Wish(("gpu-0",)))
     assert call("runs") == 0
     said = capsys.readouterr()
     assert "queued" in said.out
@@ -168,3 +172,103 @@ def test_the_settings_are_shown(loratui_home: Path, capsys: pytest.CaptureFixtur
     assert answer == {"path": str(loratui_home / "config" / "config.toml"), "notify_command": ""}
     assert call("config") == 0
     assert "LORATUI_MESSAGE" in capsys.readouterr().out
+
+
+def test_a_run_that_was_interrupted_is_offered_for_resume(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run, done = make(root, "20260101-120000", "emi"), make(root, "20260101-130000", "done")
+    for one in (run, done):
+        with EventWriter(one.events_path) as events:
+            events.write("started", task="train", pid=1)
+            if one is done:
+                events.write("finished")
+    assert call("runs") == 0
+    assert capsys.readouterr().out.count("loratui resume") == 1
+    assert call("run", "no-such-profile") == 2
+    assert f"loratui resume {run.name}" in capsys.readouterr().err
+    assert call("run", "no-such-profile", "--json") == 2
+    assert capsys.readouterr().err == ""
+    os.utime(run.events_path, (0, 0))
+    assert call("run", "no-such-profile") == 2
+    assert "resume" not in capsys.readouterr().err
+
+
+def test_a_comparison_that_was_stopped_is_drawn_again_and_not_resumed(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(root, "20260101-120000", "emi")
+    with EventWriter(run.events_path) as events:
+        for kind in ("started", "trained", "finished"):
+            events.write(kind, task="train")
+    with EventWriter(run.events_path, 2) as events:
+        events.write("started", task="compare")
+        events.write("stopped", signal=15, step=None)
+    assert call("attach") == 143
+    said = capsys.readouterr().out
+    assert f"loratui compare {run.name}" in said
+    assert "resume" not in said
+    assert call("attach", "--json") == 143
+    assert "loratui compare" in json.loads(capsys.readouterr().out)["todo"]
+    with EventWriter(run.events_path, 3) as events:
+        events.write("started", task="compare")
+    assert call("attach") == 1
+    assert f"loratui compare {run.name}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("last", ["step", "verified", "drawing", "compare"])
+def test_a_run_that_draws_can_only_be_told_to_stop(root: Path, capsys: pytest.CaptureFixture[str], last: str) -> None:
+    run = make(root, "20260101-120000", "emi")
+    with hold_lock(run), EventWriter(run.events_path) as events:
+        events.write("started", task="compare" if last == "compare" else "train")
+        events.write("training", steps=9)
+        events.write("step", step=8, loss=0.1)
+        if last != "compare":
+            assert call("tell", "emi", "save") == 0
+            events.write(last, step=9, loss=0.1)
+        said = run.commands_path.read_bytes() if run.commands_path.exists() else b""
+        for command in ("save", "preview", "stop-after-epoch"):
+            assert call("tell", "emi", command) == 2
+        assert "can only be stopped" in capsys.readouterr().err
+        assert (run.commands_path.read_bytes() if run.commands_path.exists() else b"") == said
+        assert call("tell", "emi", "stop") == 0
+
+
+def test_what_was_recovered_is_said_in_one_line_each(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make(root, "20260101-120000", "emi")
+    with EventWriter(run.events_path) as events:
+        events.write("started", task="train")
+        events.write("recovered", trouble="overflow", what="fp16 overflowed; the step is left out", step=3)
+        events.write("recovered", trouble="overflow", what="7 of 90 steps were left out for fp16 overflow")
+        events.write("finished", steps=90, lora=None)
+    assert call("attach") == 0
+    summary = capsys.readouterr().out.partition("Finished")[2]
+    assert [line for line in summary.splitlines() if "overflow" in line] == [
+        "recovered: fp16 overflowed; the step is left out (step 3)",
+        "recovered: 7 of 90 steps were left out for fp16 overflow",
+    ]
+
+
+def test_the_part_of_a_further_machine_ends_without_figures_and_can_go_on(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(root, "20260101-120000", "emi")
+    with EventWriter(run.events_path) as events:
+        events.write("started", task="train", machine=1)
+        events.write("finished", lora=None, grid=None, what="Machine 0 holds the result.")
+    assert call("attach") == 0
+    said = capsys.readouterr().out
+    assert "Finished: Machine 0 holds the result." in said
+    assert "loss" not in said
+
+
+def test_what_only_the_first_machine_can_do_is_not_told_to_another(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make(root, "20260101-120000", "emi")
+    profile = run.read_profile()
+    part = {"processes": 2, "machines": 2, "machine_rank": 1, "main_address": "127.0.0.1"}
+    profile.accelerate = profile.accelerate.model_copy(update=part)
+    write_profile(profile, run.profile_path)
+    with hold_lock(run):
+        assert call("tell", "emi", "save") == 2
+        assert "machine 0" in capsys.readouterr().err
+        assert call("tell", "emi", "stop") == 0

@@ -269,3 +269,21 @@ def test_two_thousand_pictures_are_checked_with_progress(tmp_path: Path) -> None
     assert calls[-1] == (2000, 2000)
     assert len(calls) == 2000
     assert threading.active_count() < 20
+
+
+def test_regularisation_pictures_below_the_others_are_not_called_left_out(folder: Path) -> None:
+    deeper = folder / "others" / "1_girl"
+    deeper.mkdir(parents=True)
+    add(deeper, "1.png", "girl", (1, 2, 3))
+    assert only(checked(folder), "nested-folder").severity == "warning"
+    report = checked(folder, regularisation_path=str(deeper.parent))
+    assert "nested-folder" not in [problem.code for problem in report.problems]
+
+
+def test_a_folder_whose_name_a_profile_refuses_can_be_checked(tmp_path: Path, folder: Path) -> None:
+    strange = folder.parent.rename(tmp_path / "\x1b[31m")
+    section = Dataset().model_copy(update={"path": str(strange)})
+    assert len(check(section).images) == 6
+    assert [problem.code for problem in check(section.model_copy(update={"path": "~nobody/x"})).problems] == [
+        "no-folder"
+    ]

@@ -77,6 +77,40 @@ def test_pictures_inside_a_picture_folder_are_not_searched(tmp_path: Path) -> No
     assert codes(tmp_path / "5_emi") == ["nested-folder"]
 
 
+def test_one_loose_picture_does_not_hide_the_folders_further_down(tmp_path: Path) -> None:
+    fill(tmp_path)
+    fill(tmp_path / "a" / "5_emi", 3)
+    fill(tmp_path / "b" / "2_emi\x1b", 2)
+    (tmp_path / "a" / "circle").symlink_to(tmp_path)
+    assert [folder.path for folder in find_folders(tmp_path, 7)[0]] == [tmp_path]
+    [left_out] = [problem for problem in find_folders(tmp_path, 7)[2] if problem.severity == "warning"]
+    assert left_out.code == "nested-folder"
+    assert "5 pictures further down are left out: a/5_emi, b/2_emi\\x1b" in left_out.message
+    assert str(tmp_path / "a") in left_out.fix
+
+
+def test_pictures_below_the_numbered_folders_are_missed_too(tmp_path: Path) -> None:
+    fill(tmp_path / "5_emi" / "more")
+    fill(tmp_path / "5_emi")
+    fill(tmp_path / "old" / "3_emi")
+    assert codes(tmp_path) == ["nested-folder"]
+
+
+def test_a_folder_that_is_used_elsewhere_is_not_missed(tmp_path: Path) -> None:
+    fill(tmp_path)
+    fill(tmp_path / "reg" / "1_girl")
+    assert [problem.code for problem in find_folders(tmp_path, 7, elsewhere=tmp_path / "reg")[2]] == ["no-number"]
+
+
+def test_a_name_too_long_for_the_disk_is_a_folder_that_is_not_there(tmp_path: Path) -> None:
+    for name in ("x" * 300, "x" * 300 + "/y", "\udcff", "a\nb", "\x1b[31m"):
+        with pytest.raises(DatasetFault) as caught:
+            find_folders(tmp_path / name, 5)
+        assert caught.value.code == "no-folder"
+        assert str(caught.value).count("\n") == 1
+        assert "\x1b" not in str(caught.value)
+
+
 def test_too_high_a_level_names_the_right_one(tmp_path: Path) -> None:
     fill(tmp_path / "project" / "IMG" / "5_emi")
     (tmp_path / "project" / "log").mkdir()

@@ -5,6 +5,7 @@ huggingface_hub reads HF_ENDPOINT and HF_HOME when it is imported, therefore the
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from huggingface_hub import constants
 
+from loratui.errors import BaseModelError
+from loratui.hub.download import check_room
+from loratui.hub.models import locate
 from tests.unit.hub.stub_hub import COMMIT, StubHub
 
 TOKEN = "hf_thisIsNotARealTokenAtAll"
@@ -198,3 +203,14 @@ def test_a_cache_below_a_file_is_refused_in_words(hub: StubHub, tmp_path: Path) 
     (tmp_path / "file").write_text("in the way")
     (answer,) = ask(["emi/base"], tmp_path, hub.endpoint, HF_HUB_CACHE=str(tmp_path / "file" / "cache"))
     assert answer["todo"]
+
+
+def test_a_download_leaves_room_for_what_the_run_will_write_on_the_same_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache" / "hub"))
+    base, half = locate("emi/base"), shutil.disk_usage(tmp_path).free // 2
+    check_room(base, half - 1_000_000_000, [(tmp_path / "out", 1000), (Path("/proc"), 10 * half)])
+    check_room(base, 0, [(tmp_path / "out", 10 * half)])
+    with pytest.raises(BaseModelError, match="not enough disk space for emi/base"):
+        check_room(base, half, [(tmp_path / "out", half // 2), (tmp_path / "runs", half // 2)])

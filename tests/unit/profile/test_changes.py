@@ -24,6 +24,9 @@ from loratui.profile.schema import Comparison, Dataset, Model, Output, Profile
         ("comparison.prompts=Emi, smiling", ["Emi, smiling"]),
         ('comparison.prompts=["Emi", "a=b"]', ["Emi", "a=b"]),
         ("output.install_to=/a b", ["/a b"]),
+        ('comparison.prompts="Emi", "a=b"', ["Emi", "a=b"]),
+        ('comparison.prompts=Emi, "smiling"', ['Emi, "smiling"']),
+        ('dataset.trigger="[V] girl"', "[V] girl"),
         ("output.name=emi", "emi"),
         ('output.name="emi"', "emi"),
         ("output.name=5", "5"),
@@ -65,6 +68,12 @@ def test_later_overrides_win_and_fields_may_change_together() -> None:
         ("training.batch_size=1\nepochs=2", "must be a whole number"),
         ("training.token=hf_abcdefghijk", "never go in a profile"),
         ("model.base.x=1", "is not a setting"),
+        ('comparison.prompts=["a"', "the value of comparison.prompts begins like a list but is not one"),
+        ("comparison.prompts={a", "begins like a table but is not one"),
+        ('comparison.prompts="a', "begins like a text in quotes but is not one"),
+        ("comparison.prompts=[red] hair", "begins like a list but is not one"),
+        ("dataset.trigger=[V] girl", "begins like a list but is not one"),
+        ("output.name='emi", "begins like a text in quotes but is not one"),
         ("schema=1", "is not a setting"),
         ("=1", "is not a setting"),
         ("", "gives no value"),
@@ -80,6 +89,20 @@ def test_what_is_wrong_is_said(override: str, words: str) -> None:
     assert caught.value.what.startswith("--set: ")
     assert caught.value.todo
     assert "abcdefghijk" not in str(caught.value)
+
+
+def test_an_option_of_its_own_is_named_instead_of_the_setting() -> None:
+    with pytest.raises(ProfileError) as caught:
+        apply_overrides(Profile(), ["training.batch_size=0"], {"training.batch_size": "--batch-size"})
+    assert caught.value.what == "--batch-size must be a whole number of at least 1, not 0."
+
+
+def test_a_working_directory_that_no_profile_can_hold_is_refused(tmp_path: Path) -> None:
+    profile = Profile(dataset=Dataset(path="IMG"))
+    for name in ("\x1b", "\udcff"):
+        with pytest.raises(ProfileError, match="Rename the folder") as caught:
+            resolve_paths(profile, tmp_path / name)
+        assert name not in str(caught.value)
 
 
 def test_relative_paths_are_taken_from_the_given_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

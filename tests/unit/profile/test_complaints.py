@@ -3,6 +3,7 @@
 import pytest
 
 from loratui.errors import ProfileError
+from loratui.profile.complaints import in_one_line
 from loratui.profile.store import parse_profile
 
 
@@ -28,7 +29,7 @@ def complaint(toml: str) -> str:
         ("[model]\nbase = 3", "model.base must be text in quotes, not 3."),
         ("[comparison]\nseeds = 3", "comparison.seeds must be a list of whole numbers in [ ], not 3."),
         ("[comparison]\nseeds = [1, -2]", "comparison.seeds, entry 2, must be a whole number of at least 0, not -2."),
-        ("[comparison]\nseeds = []", "comparison.seeds must have at least 1 entries."),
+        ("[comparison]\nseeds = []", "comparison.seeds must have at least 1 entry."),
         ("[comparison]\nstrengths = [9]", "comparison.strengths, entry 1, must be a number from -5 to 5, not 9."),
         ("training = 3", "[training] must be a table of settings, not 3."),
         ("training = []", "[training] must be a table of settings, not a list."),
@@ -70,6 +71,15 @@ def test_all_mistakes_are_listed_at_once() -> None:
     text = complaint('frobnicate = 1\n[network]\nrang = 1\nalpha = 0\n[training]\nepochs = "x"')
     assert text.startswith("emi.toml: 4 mistakes.")
     assert text.count("\n  - ") == 4
+
+
+def test_several_mistakes_can_be_said_in_one_line() -> None:
+    with pytest.raises(ProfileError) as caught:
+        parse_profile('[network]\nalpha = 0\n[training]\nepochs = "x"', "emi.toml")
+    assert in_one_line(caught.value.what) == (
+        "emi.toml: 2 mistakes, first: network.alpha must be a number above 0, not 0."
+    )
+    assert in_one_line("emi.toml: one.") == "emi.toml: one."
 
 
 @pytest.mark.parametrize("key", ["token", "hf_token", "api_key", "password", "HF_TOKEN", "hub_secret"])

@@ -196,3 +196,16 @@ def test_profiles_import_nothing_heavy() -> None:
     code = "import sys, loratui.profile.changes, loratui.profile.demo; sys.exit('torch' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+def test_a_new_name_can_be_typed_as_an_argument_afterwards(home: Path) -> None:
+    for name, words in (("-x", "begin with '-'"), ("emi.toml", "must not end in .toml"), (".toml", "must not end")):
+        with pytest.raises(ProfileError, match=words):
+            new_profile(name)
+    assert not home.exists()
+
+
+def test_a_name_too_long_for_the_disk_is_refused() -> None:
+    for name in ("x" * 300, "x" * 300 + ".toml"):
+        with pytest.raises(ProfileError):
+            load_profile(name)

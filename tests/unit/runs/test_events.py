@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loratui.runs.events import EventReader, EventWriter, events_size, follow_events, next_attempt, read_events
+from loratui.runs.events import EventReader, EventWriter, events_size, follow_reader, next_attempt, read_events
 
 WRITER = """
 import sys
@@ -91,7 +91,7 @@ def test_two_writing_processes_never_mix_their_lines_and_two_watchers_see_all(tm
     seen: list[list[tuple[int, int]]] = [[], []]
 
     def watch(number: int) -> None:
-        for event in follow_events(path, is_over, interval=0.005):
+        for event in follow_reader(EventReader(path), is_over, interval=0.005):
             if event is not None:
                 seen[number].append((event["attempt"], event["step"]))
 
@@ -115,7 +115,7 @@ def test_following_yields_what_was_written_just_before_the_end(tmp_path: Path) -
         events.write("finished")
         return True
 
-    assert [event and event["event"] for event in follow_events(path, ends_now)] == ["finished"]
+    assert [event and event["event"] for event in follow_reader(EventReader(path), ends_now)] == ["finished"]
     events.close()
 
 
@@ -126,7 +126,8 @@ def test_following_can_begin_after_what_is_there(tmp_path: Path) -> None:
         events.write("finished")
         start = events_size(path)
         events.write("started")
-    assert [event["event"] for event in follow_events(path, lambda: True, start=start) if event] == ["started"]
+    followed = follow_reader(EventReader(path, start), lambda: True)
+    assert [event["event"] for event in followed if event] == ["started"]
 
 
 def test_the_next_attempt_is_one_more_than_the_highest(tmp_path: Path) -> None:

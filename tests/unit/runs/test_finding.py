@@ -9,6 +9,7 @@ from loratui.runs.directory import RunDirectory, create_run
 from loratui.runs.finding import choose_run, living_runs, newest_or_living, only_living
 from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket
+from loratui.runs.slots import Wish
 
 EMPTY = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
 
@@ -54,7 +55,7 @@ def test_without_a_name_the_one_at_work_is_meant_else_the_newest(tmp_path: Path)
     waiting = make(tmp_path, "20260102-120000", "b")
     newest = make(tmp_path, "20260103-120000", "c")
     assert newest_or_living(tmp_path) == newest
-    add_ticket(waiting, "train", ["cpu"])
+    add_ticket(waiting, "train", Wish(("cpu",)))
     assert newest_or_living(tmp_path) == waiting
     assert only_living(tmp_path) == waiting
     with hold_lock(old):

@@ -1,4 +1,5 @@
 import json
+import os
 import time
 from pathlib import Path
 
@@ -27,10 +28,26 @@ def run(tmp_path: Path) -> RunDirectory:
     return run
 
 
-def test_a_command_of_words_gets_no_shell(run: RunDirectory, tmp_path: Path) -> None:
-    set_command(["/bin/sh", "-c", 'echo "$1 $LORATUI_NAME" > "$2"', "sh", "$HOME; *", str(tmp_path / "told")])
+def test_a_command_of_words_gets_no_shell_and_its_variables_all_the_same(run: RunDirectory, tmp_path: Path) -> None:
+    script = tmp_path / "script"
+    script.write_text('#!/bin/sh\nfor word; do echo "$word"; done > "$(dirname $0)/told"\n')
+    script.chmod(0o755)
+    words = ["$LORATUI_MESSAGE", "in ${HOME}, $LORATUI_STATE", "$NO_SUCH_VARIABLE; *", "$5"]
+    set_command([str(script), *words])
     notify(run)
-    assert (tmp_path / "told").read_text() == "$HOME; * emi-x\n"
+    message, home, *rest = (tmp_path / "told").read_text().splitlines()
+    assert message == "emi-x: finished, 5 steps, loss 1.0000 → 0.5000"
+    assert home == f"in {os.environ['HOME']}, finished"
+    assert rest == ["$NO_SUCH_VARIABLE; *", "$5"]
+
+
+def test_a_message_never_becomes_part_of_a_script(run: RunDirectory, tmp_path: Path) -> None:
+    with EventWriter(run.events_path, 2) as events:
+        events.write("failed", what=f"$(touch {tmp_path}/injected)", todo="")
+    set_command(["/bin/sh", "-ec", 'echo "$1 $LORATUI_MESSAGE" > "$2"', "sh", "$LORATUI_NAME", str(tmp_path / "told")])
+    notify(run)
+    assert (tmp_path / "told").read_text().startswith("emi-x emi-x: failed")
+    assert not (tmp_path / "injected").exists()
 
 
 def test_a_line_is_for_the_shell_and_the_message_is_never_part_of_it(run: RunDirectory, tmp_path: Path) -> None:

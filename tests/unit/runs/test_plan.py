@@ -91,12 +91,6 @@ def test_an_output_that_cannot_be_a_directory_is_refused(profile: Profile, tmp_p
         plan_of(profile)
 
 
-def test_a_lora_to_combine_that_is_not_there_is_refused(profile: Profile, tmp_path: Path) -> None:
-    profile.comparison.other_loras = [f"{tmp_path}/none.safetensors:0.6"]
-    with pytest.raises(RunError, match="none"):
-        plan_of(profile)
-
-
 def test_an_epoch_to_compare_that_will_not_be_saved_is_refused(profile: Profile) -> None:
     profile.training.save_every = 2
     profile.comparison.epochs = [2]

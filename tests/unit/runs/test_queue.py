@@ -8,7 +8,7 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_events
 from loratui.runs.lock import take_lock
 from loratui.runs.queue import add_ticket, clear_away, describe_slots, left_behind, take_back, ticket_of, tickets
-from loratui.runs.slots import queue_directory
+from loratui.runs.slots import Wish, queue_directory
 from loratui.runs.state import run_state
 
 
@@ -44,7 +44,7 @@ def waiters(tmp_path: Path) -> Iterator[Waiters]:
 
 
 def test_tickets_are_served_in_the_order_in_which_they_came(waiters: Waiters) -> None:
-    made = [add_ticket(waiters.run(name), "train", ["cpu"]) for name in "cab"]
+    made = [add_ticket(waiters.run(name), "train", Wish(("cpu",))) for name in "cab"]
     assert [ticket.run.name for ticket in tickets()] == ["c", "a", "b"]
     assert [ticket.number for ticket in tickets()] == [1, 2, 3]
     assert made[0].is_before(made[1])
@@ -53,17 +53,17 @@ def test_tickets_are_served_in_the_order_in_which_they_came(waiters: Waiters) ->
 
 
 def test_only_those_that_want_the_same_slot_go_first(waiters: Waiters) -> None:
-    first = add_ticket(waiters.run("first"), "train", ["gpu-0"])
-    both = add_ticket(waiters.run("both"), "train", ["gpu-0", "gpu-1"])
-    other = add_ticket(waiters.run("other"), "train", ["gpu-1"])
+    first = add_ticket(waiters.run("first"), "train", Wish(("gpu-0",)))
+    both = add_ticket(waiters.run("both"), "train", Wish(("gpu-0", "gpu-1"), 2))
+    other = add_ticket(waiters.run("other"), "train", Wish(("gpu-1",)))
     assert first.is_before(both)
     assert not first.is_before(other)
     assert both.is_before(other)
 
 
 def test_a_ticket_whose_waiter_is_dead_is_passed_over_and_kept(waiters: Waiters) -> None:
-    first = add_ticket(waiters.run("first"), "train", ["cpu"])
-    second = add_ticket(waiters.run("second"), "train", ["cpu"])
+    first = add_ticket(waiters.run("first"), "train", Wish(("cpu",)))
+    second = add_ticket(waiters.run("second"), "train", Wish(("cpu",)))
     waiters.die("first")
     assert not first.is_before(second)
     assert left_behind() == [first]
@@ -71,7 +71,7 @@ def test_a_ticket_whose_waiter_is_dead_is_passed_over_and_kept(waiters: Waiters)
 
 
 def test_a_ticket_that_has_its_turn_cannot_be_taken_back(waiters: Waiters) -> None:
-    ticket = add_ticket(waiters.run("a"), "train", ["cpu"])
+    ticket = add_ticket(waiters.run("a"), "train", Wish(("cpu",)))
     begun = ticket.begin()
     assert begun is not None
     assert not take_back(ticket.run)
@@ -84,7 +84,7 @@ def test_a_ticket_that_has_its_turn_cannot_be_taken_back(waiters: Waiters) -> No
 
 
 def test_a_run_that_is_taken_back_was_stopped_and_its_turn_does_not_come(waiters: Waiters) -> None:
-    ticket = add_ticket(waiters.run("a"), "train", ["cpu"])
+    ticket = add_ticket(waiters.run("a"), "train", Wish(("cpu",)))
     assert take_back(ticket.run)
     assert ticket.begin() is None
     assert not take_back(ticket.run)
@@ -96,7 +96,7 @@ def test_what_a_run_said_before_stays_its_last_word_when_it_is_taken_back(waiter
     run = waiters.run("a")
     with EventWriter(run.events_path) as events:
         events.write("failed", what="x")
-    add_ticket(run, "train", ["cpu"])
+    add_ticket(run, "train", Wish(("cpu",)))
     assert run_state(run) == "queued"
     assert take_back(run)
     assert run_state(run) == "failed"
@@ -106,21 +106,21 @@ def test_a_comparison_that_waits_does_not_change_what_became_of_the_training(wai
     run = waiters.run("a")
     with EventWriter(run.events_path) as events:
         events.write("finished")
-    add_ticket(run, "compare", ["cpu"])
+    add_ticket(run, "compare", Wish(("cpu",)))
     assert run_state(run) == "finished"
 
 
 def test_a_run_has_one_ticket(waiters: Waiters) -> None:
-    first = add_ticket(waiters.run("a"), "train", ["cpu"])
-    add_ticket(waiters.run("b"), "train", ["cpu"])
-    again = add_ticket(first.run, "train", ["cpu"])
+    first = add_ticket(waiters.run("a"), "train", Wish(("cpu",)))
+    add_ticket(waiters.run("b"), "train", Wish(("cpu",)))
+    again = add_ticket(first.run, "train", Wish(("cpu",)))
     assert [ticket.run.name for ticket in tickets()] == ["b", "a"]
     assert ticket_of(first.run) == again
 
 
 def test_strangers_in_the_queue_hold_up_nobody(waiters: Waiters) -> None:
-    ticket = add_ticket(waiters.run("a.b c"), "train", ["cpu"])
-    gone = add_ticket(waiters.run("gone"), "train", ["cpu"])
+    ticket = add_ticket(waiters.run("a.b c"), "train", Wish(("cpu",)))
+    gone = add_ticket(waiters.run("gone"), "train", Wish(("cpu",)))
     gone.run.waiter_lock_path.unlink()
     gone.run.path.rmdir()
     for name, content in {"000000-x.waiting": "{", "x.waiting": "[]", "000000-y.waiting": '{"run": 3}'}.items():
@@ -129,7 +129,29 @@ def test_strangers_in_the_queue_hold_up_nobody(waiters: Waiters) -> None:
 
 
 @pytest.mark.parametrize(
-    ("slots", "words"), [(["cpu"], "the CPU"), (["gpu-0"], "GPU 0"), (["gpu-0", "gpu-1"], "GPU 0 and 1")]
+    ("wish", "words"),
+    [
+        (Wish(("cpu",)), "the CPU"),
+        (Wish(("gpu-0",)), "GPU 0"),
+        (Wish(("gpu-0", "gpu-1"), 2), "GPU 0 and 1"),
+        (Wish(("gpu-0", "gpu-1", "gpu-2")), "GPU 0, 1 or 2"),
+        (Wish(("gpu-0", "gpu-1", "gpu-2"), 2), "2 of GPU 0, 1 and 2"),
+    ],
 )
-def test_slots_in_words(slots: list[str], words: str) -> None:
-    assert describe_slots(slots) == words
+def test_slots_in_words(wish: Wish, words: str) -> None:
+    assert describe_slots(wish) == words
+
+
+def test_a_ticket_that_has_its_slots_holds_up_nobody_who_could_take_another(waiters: Waiters) -> None:
+    either = Wish(("gpu-0", "gpu-1"))
+    first, second = (add_ticket(waiters.run(name), "train", either) for name in "ab")
+    assert first.is_before(second)
+    begun = first.begin()
+    assert begun is not None
+    assert not begun.is_before(second)
+
+
+def test_a_ticket_keeps_what_the_person_allowed_over_a_reboot(waiters: Waiters) -> None:
+    ticket = add_ticket(waiters.run("a", attended=False), "train", Wish(("cpu",)), accept_smaller=True)
+    assert left_behind() == [ticket]
+    assert ticket.accept_smaller

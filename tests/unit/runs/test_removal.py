@@ -9,6 +9,7 @@ from loratui.runs.directory import RunDirectory, create_run
 from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket, tickets
 from loratui.runs.removal import remove_run
+from loratui.runs.slots import Wish
 
 EMPTY = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
 
@@ -24,7 +25,7 @@ def test_a_run_goes_away_with_its_ticket_and_its_outputs_stay(tmp_path: Path) ->
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "emi.safetensors").touch()
     (run.path / "comparison").symlink_to(tmp_path / "out")
-    add_ticket(run, "train", ["cpu"])
+    add_ticket(run, "train", Wish(("cpu",)))
     remove_run(run)
     assert list((tmp_path / "runs").iterdir()) == []
     assert (tmp_path / "out" / "emi.safetensors").exists()

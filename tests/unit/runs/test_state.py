@@ -4,8 +4,9 @@ import pytest
 
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event, EventWriter
+from loratui.runs.history import fold
 from loratui.runs.lock import hold_lock
-from loratui.runs.state import ended_as, run_state
+from loratui.runs.state import run_state, state_of
 
 
 def attempt(number: int, *kinds: str, task: str = "train") -> list[Event]:
@@ -34,7 +35,7 @@ def attempt(number: int, *kinds: str, task: str = "train") -> list[Event]:
     ],
 )
 def test_how_a_run_ended_is_read_from_its_latest_training(events: list[Event], state: str) -> None:
-    assert ended_as(events) == state
+    assert state_of(fold(events)) == state
 
 
 def test_a_run_is_running_while_its_lock_is_held(tmp_path: Path) -> None:

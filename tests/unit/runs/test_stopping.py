@@ -6,9 +6,11 @@ import pytest
 
 from loratui.runs.commands import STOP, CommandReader
 from loratui.runs.directory import RunDirectory
-from loratui.runs.history import History
+from loratui.runs.events import Event
+from loratui.runs.history import History, fold
 from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket, ticket_of
+from loratui.runs.slots import Wish
 from loratui.runs.stopping import Stopping
 
 
@@ -22,7 +24,7 @@ def signals(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def test_a_run_that_waits_is_taken_out_of_the_queue(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    add_ticket(run, "train", ["cpu"])
+    add_ticket(run, "train", Wish(("cpu",)))
     stopping = Stopping(run)
     stopping.pursue(History())
     assert stopping.taken_back
@@ -50,11 +52,57 @@ def test_a_worker_that_does_not_answer_gets_a_signal_once(tmp_path: Path, signal
     with hold_lock(run):
         stopping.pursue(History())
         time.sleep(0.15)
-        stopping.pursue(History(seconds_per_step=60.0))
-        assert signals == []
         stopping.pursue(History())
         stopping.pursue(History())
         assert signals == [signal.SIGTERM]
+
+
+def test_a_worker_in_a_long_step_is_waited_for_and_one_that_loads_is_not(tmp_path: Path, signals: list[int]) -> None:
+    run = RunDirectory(tmp_path)
+    step: Event = {"event": "step", "step": 4, "seconds": 0.2}
+    history = fold([{"event": "training", "steps": 9}, step])
+    stopping = Stopping(run, patience=0.1)
+    with hold_lock(run):
+        stopping.pursue(history)
+        time.sleep(0.3)
+        stopping.pursue(history)
+        assert signals == []
+        for number in (5, 6):  # the command may have come when the next step was under way
+            history.take({**step, "step": number})
+            stopping.pursue(history)
+        assert signals == []
+        history.take({"event": "drawing"})
+        stopping.pursue(history)
+        assert signals == [signal.SIGTERM]
+
+
+def test_a_step_that_never_ends_gets_a_signal_and_so_does_a_worker_that_reads_no_commands(
+    tmp_path: Path, signals: list[int]
+) -> None:
+    run = RunDirectory(tmp_path)
+    with hold_lock(run):
+        history = fold([{"event": "preflight", "seconds_per_step": 0.1}, {"event": "training", "steps": 9}])
+        stopping = Stopping(run, patience=0.1)
+        stopping.pursue(history)
+        time.sleep(0.35)
+        stopping.pursue(history)
+        assert signals == [signal.SIGTERM]
+        stopping = Stopping(run, patience=0.1)
+        stopping.pursue(history)
+        time.sleep(0.15)
+        for number in (1, 2, 3):
+            assert signals == [signal.SIGTERM]
+            history.take({"event": "step", "step": number, "seconds": 9.0})
+            stopping.pursue(history)
+        assert signals == [signal.SIGTERM] * 2
+
+
+def test_where_no_command_can_be_written_a_signal_goes_at_once(tmp_path: Path, signals: list[int]) -> None:
+    run = RunDirectory(tmp_path)
+    run.commands_path.mkdir()
+    with hold_lock(run):
+        Stopping(run, patience=60).pursue(fold([{"event": "training", "steps": 9}]))
+    assert signals == [signal.SIGTERM]
 
 
 def test_a_signal_can_be_asked_for(tmp_path: Path, signals: list[int]) -> None:

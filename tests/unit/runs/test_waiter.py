@@ -8,14 +8,16 @@ import pytest
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import write_profile
+from loratui.runs import slots
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_events
-from loratui.runs.history import read_history
+from loratui.runs.history import fold
 from loratui.runs.lock import is_attended, take_lock
 from loratui.runs.queue import add_ticket, take_back, tickets
-from loratui.runs.slots import release, slot_holders, try_slots
+from loratui.runs.slots import Wish, release, slot_holders, slots_of, try_slots
 from loratui.runs.state import run_state
 from loratui.runs.waiter import attend, main
+from loratui.settings import settings_path
 
 HEAD = """
 import os, sys, time
@@ -39,7 +41,7 @@ def see_to(run: RunDirectory, tmp_path: Path, body: str, command: list[str] | No
     (tmp_path / "worker.py").write_text(HEAD + body)
     lock = take_lock(run.waiter_lock_path)
     assert lock is not None
-    add_ticket(run, "train", ["cpu"])
+    add_ticket(run, "train", Wish(("cpu",)))
     return attend(run, lock, command=command or [sys.executable, str(tmp_path / "worker.py")])
 
 
@@ -66,7 +68,7 @@ def test_a_worker_that_cannot_begin_has_failed_with_the_last_line_of_its_log(run
     assert (exited["returncode"], exited["words"], exited["attempt"]) == (1, "ValueError: no torch", 1)
     assert run_state(run) == "failed"
     assert see_to(run, tmp_path, "os.kill(os.getpid(), 9)")
-    history = read_history(run.events_path)
+    history = fold(read_events(run.events_path))
     assert history.exited is not None
     assert (history.exited["returncode"], history.attempt) == (-9, 2)
     assert run_state(run) == "interrupted"
@@ -102,7 +104,7 @@ os.kill(os.getpid(), 9)
 
 def test_a_program_that_is_not_there_is_a_failure_in_words(run: RunDirectory, tmp_path: Path) -> None:
     assert see_to(run, tmp_path, "", ["/no/such/program"])
-    history = read_history(run.events_path)
+    history = fold(read_events(run.events_path))
     assert history.end is not None
     assert "cannot be started" in history.end["what"]
     assert slot_holders() == {}
@@ -113,9 +115,9 @@ def start(run: RunDirectory, *arguments: str) -> subprocess.Popen[bytes]:
 
 
 def test_a_run_that_is_taken_back_while_it_waits_has_no_worker(run: RunDirectory) -> None:
-    slots = try_slots(["cpu"], "somebody else")
+    slots = try_slots(Wish(("cpu",)), "somebody else")
     assert slots is not None
-    add_ticket(run, "train", ["cpu"])
+    add_ticket(run, "train", Wish(("cpu",)))
     waiter = start(run)
     while not is_attended(run):
         time.sleep(0.02)
@@ -124,7 +126,7 @@ def test_a_run_that_is_taken_back_while_it_waits_has_no_worker(run: RunDirectory
     assert waiter.wait(10) == 0
     assert not run.log_path.exists()
     assert run_state(run) == "stopped"
-    release(slots)
+    release(slots.values())
 
 
 def test_a_run_has_one_waiter(run: RunDirectory, capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,3 +143,46 @@ def test_the_waiter_is_small(tmp_path: Path) -> None:
     code = f"import sys, loratui.runs.waiter; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_the_worker_sees_the_gpu_whose_slot_it_has_and_what_the_person_allowed(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slots, "_gpu_uuids", lambda: ["GPU-a", "GPU-b"])
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    other = try_slots(Wish(("gpu-0",)), "somebody else")
+    assert other is not None
+    names = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "LORATUI_ACCEPT_SMALLER")
+    body = f"EventWriter(run.events_path).write('finished', seen=[os.environ.get(name) for name in {names}])"
+    (tmp_path / "worker.py").write_text(HEAD + body)
+    lock = take_lock(run.waiter_lock_path)
+    assert lock is not None
+    add_ticket(run, "train", slots_of(run.read_profile().accelerate), accept_smaller=True)
+    assert attend(run, lock, command=[sys.executable, str(tmp_path / "worker.py")])
+    release(other.values())
+    assert read_events(run.events_path)[0]["seen"] == ["1", "PCI_BUS_ID", "1"]
+
+
+def test_what_the_worker_said_of_its_interruption_holds_whatever_its_exit_code(
+    run: RunDirectory, tmp_path: Path
+) -> None:
+    body = """
+events = EventWriter(run.events_path, next_attempt(run.events_path))
+events.write("started", task="train")
+events.write("interrupted", what="The disk is full.", todo="")
+sys.exit({code})
+"""
+    for code in (1, 2, 0):
+        assert see_to(run, tmp_path, body.format(code=code))
+        assert run_state(run) == "interrupted"
+
+
+def test_the_person_is_told_even_when_the_disk_takes_no_more_events(run: RunDirectory, tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    settings_path().parent.mkdir(parents=True)
+    settings_path().write_text(f"notify_command = 'echo $LORATUI_STATE > {told}'")
+    run.events_path.mkdir()
+    add_ticket(run, "train", Wish(("cpu",)))
+    assert start(run).wait(60) == 0
+    assert told.read_text() == "interrupted\n"
+    assert tickets() == []

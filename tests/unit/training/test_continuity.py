@@ -17,7 +17,7 @@ from loratui.profile.schema import Profile
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH, commands_size, send
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event, EventWriter, read_events
-from loratui.training.continuity import ACCEPT_SMALLER
+from loratui.runs.launch import ACCEPT_SMALLER
 from loratui.training.processes import Processes
 from loratui.training.recipe import Recipe, Stopped, TrainingResult
 from loratui.training.requests import Requests
