@@ -31,6 +31,7 @@ from loratui.training.preflight import (
     peak_memory,
     recall,
     remember,
+    who_holds_memory,
 )
 from loratui.training.preview import draw_preview
 from loratui.training.processes import Processes
@@ -127,6 +128,8 @@ class Recipe:
             TrainingError: They do not fit into memory and the profile does not accept smaller pieces.
         """
         bench = self._bench
+        if others := who_holds_memory(bench.base.device):
+            self._events.write("warning", message=f"Other programs use this GPU:{others}")
         known = self._processes.object_from_first(recall(bench))
         if known is None:
             forget_peak(bench.base.device)
