@@ -123,15 +123,25 @@ def check(
 
 @app.command()
 def compare(
-    target: Annotated[str, typer.Argument(metavar="PROFILE|RUN", help="A profile (its newest finished run) or a run.")],
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="PROFILE|RUN",
+            help="A profile (its newest trained run), or a run: its name, its beginning, its LoRA's name, or a path.",
+        ),
+    ],
     overrides: Overrides = None,
     json: Json = False,
+    force: Force = False,
     images: Pictures = Images.auto,
 ) -> None:
-    """Draw the strength grid of a finished run again."""
+    """Draw the strength grid of a finished run again.
+
+    The new grid lies beside the earlier ones.
+    """
     from loratui.command_line.running import compare as compare_run
 
-    raise typer.Exit(compare_run(target, overrides or [], images, Terminal(json)))
+    raise typer.Exit(compare_run(target, overrides or [], force, images, Terminal(json)))
 
 
 @profile_app.command("new")

@@ -28,12 +28,13 @@ def conclude(ending: Ending, run: RunDirectory, history: History, terminal: Term
     if ending.kind == "left":
         say_left(terminal, run)
         what = f"The worker goes on by itself; its run is {printable(run.path)}."
-        return Outcome(ending.exit_code, _unfinished(what, "left", run, history), left=True)
+        todo = f"See it again: loratui attach {printable(run.name)}"
+        return Outcome(ending.exit_code, _unfinished(what, todo, "left", run, history), left=True)
     if ending.kind == "stopped" and history.task == "compare":
         say_not_drawn(terminal, run)
         what = f"The drawing of the comparison was stopped; its run is {printable(run.path)}."
-        fields = _unfinished(what, "stopped", run, history)
-        fields["todo"] = f"Draw it again: loratui compare {printable(run.name)}"
+        todo = f"Draw it again: loratui compare {printable(run.name)}"
+        fields = _unfinished(what, todo, "stopped", run, history)
         if not ending.exit_code:
             del fields["error"], fields["todo"]
         return Outcome(ending.exit_code, fields)
@@ -41,7 +42,9 @@ def conclude(ending: Ending, run: RunDirectory, history: History, terminal: Term
         say_stopped(terminal, run, history, ending.fields)
         step = ending.fields.get("step") or history.step
         what = f"The run was stopped at step {step}; it is {printable(run.path)}."
-        fields = {**_unfinished(what, "stopped", run, history), "step": step, "lora": ending.fields.get("lora")}
+        todo = f"Go on with it: loratui resume {printable(run.name)}"
+        fields = _unfinished(what, todo, "stopped", run, history)
+        fields |= {"step": step, "lora": ending.fields.get("lora")}
         if not ending.exit_code:
             # Stopped because somebody told it to: that is no error.
             del fields["error"], fields["todo"]
@@ -59,8 +62,7 @@ def conclude(ending: Ending, run: RunDirectory, history: History, terminal: Term
 def conclude_failure(error: WorkerFailed, run: RunDirectory, history: History, terminal: Terminal) -> Outcome:
     """Say why a run failed, or could not go on."""
     terminal.complain(error)
-    fields = _unfinished(error.what, error.state, run, history)
-    return Outcome(error.exit_code, {**fields, "todo": error.todo})
+    return Outcome(error.exit_code, _unfinished(error.what, error.todo, error.state, run, history))
 
 
 def finished_fields(history: History, last: Event) -> dict[str, Any]:
@@ -82,10 +84,10 @@ def finished_fields(history: History, last: Event) -> dict[str, Any]:
     }
 
 
-def _unfinished(what: str, state: str, run: RunDirectory, history: History) -> dict[str, Any]:
+def _unfinished(what: str, todo: str, state: str, run: RunDirectory, history: History) -> dict[str, Any]:
     return {
         "error": what,
-        "todo": "",
+        "todo": todo,
         "state": state,
         "step": history.step,
         "run": str(run.path),

@@ -7,7 +7,7 @@ from loratui.settings import Settings, read_settings, settings_path
 def show(terminal: Terminal) -> int:
     """Say where the settings are, what each does, and what it is set to."""
     settings, path = read_settings(), settings_path()
-    terminal.say(f"{path}" + ("" if path.is_file() else " (not there: everything has its default)"))
+    terminal.say(f"{path}" + ("" if path.is_file() else " (not there: everything has its default)"), verbatim=True)
     for name, field in Settings.model_fields.items():
         terminal.say(f"  {name} = {getattr(settings, name)!r}")
         terminal.say(f"      {field.description}")

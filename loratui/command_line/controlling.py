@@ -29,7 +29,7 @@ def list_all(terminal: Terminal) -> int:
     listed = list(overviews(runs_directory()))
     width = max((len(printable(entry.name)) for entry in listed), default=0)
     for entry in listed:
-        terminal.say(_line(entry, width))
+        terminal.say(_line(entry, width), verbatim=True)
     for entry in [entry for entry in listed if entry.state == "interrupted"][:_OFFERED]:
         terminal.say(f"Go on with what was interrupted: loratui resume {entry.name}")
     if not listed:

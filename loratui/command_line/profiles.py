@@ -21,7 +21,7 @@ def new(name: str, demo: bool, source: str, force: bool, terminal: Terminal) -> 
         raise ProfileError("--demo and --from cannot be given together.", "Give one of them.")
     profile = demo_profile() if demo else load_profile(source) if source else None
     path = new_profile(name, profile, force)
-    terminal.say(f"Wrote {path}")
+    terminal.say(f"Wrote {path}", verbatim=True)
     terminal.say(f"Edit it, then look at what it would do: loratui run {shlex.quote(name)} --dry-run")
     terminal.answer(name=name, path=str(path))
     return 0
@@ -36,7 +36,7 @@ def list_all(terminal: Terminal) -> int:
         widths[0] = max(widths[0], *(cell_len(row[0]) for row in rows))
         for row in rows:
             cells = [cell + " " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=False)]
-            terminal.say("  ".join([*cells[: len(row) - 1], row[-1]]).rstrip())
+            terminal.say("  ".join([*cells[: len(row) - 1], row[-1]]).rstrip(), verbatim=True)
     else:
         terminal.say("There are no saved profiles yet; `loratui profile new NAME` writes one.")
     terminal.answer(
@@ -49,7 +49,7 @@ def show(name: str, terminal: Terminal) -> int:
     """Print a profile with all its settings as TOML, or as JSON."""
     profile = load_profile(name)
     for line in profile_text(profile, profile_name_of(find_profile(name))).splitlines():
-        terminal.say(line)
+        terminal.say(line, verbatim=True)
     terminal.answer(**profile.model_dump(by_alias=True))
     return 0
 
@@ -65,7 +65,7 @@ def path(name: str, terminal: Terminal) -> int:
             raise
         mistakes = error.what
         terminal.warn(f"warning: {in_one_line(mistakes)}")
-    terminal.say(str(found.absolute()))
+    terminal.say(str(found.absolute()), verbatim=True)
     terminal.answer(path=str(found.absolute()), error=mistakes or None)
     return 0
 

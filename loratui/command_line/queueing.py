@@ -97,7 +97,7 @@ def print_unit(terminal: Terminal) -> int:
         command=f'"{_for_systemd(sys.executable)}"',
     )
     for line in text.splitlines():
-        terminal.say(line)
+        terminal.say(line, verbatim=True)
     terminal.answer(unit=text)
     return 0
 

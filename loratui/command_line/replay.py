@@ -10,14 +10,22 @@ from loratui.runs.history import History
 _SHOWN = 5
 
 
-def say_replay(history: History, terminal: Terminal) -> None:
-    """Say what came before: the whole loss curve in one line, and the latest of what else is worth knowing."""
+def say_replay(history: History, terminal: Terminal, *, position: bool = True) -> frozenset[str]:
+    """Say what came before: the whole loss curve in one line, and the latest of what else is worth knowing.
+
+    Args:
+        position: Say the latest step too.
+
+    Returns:
+        The lines about base and training, which a resumed worker need not repeat.
+    """
     if not history.attempts:
-        return
-    if history.base:
-        terminal.say(event_line(history.base))
+        return frozenset()
+    heads = [event_line(history.base)] if history.base else []
     if history.training:
-        terminal.say(training_line(history.training))
+        heads.append(training_line(history.training))
+    for line in heads:
+        terminal.say(line)
     if history.preflight:
         terminal.say(event_line(history.preflight))
     if history.losses:
@@ -32,9 +40,10 @@ def say_replay(history: History, terminal: Terminal) -> None:
         terminal.say(recovery_line(event))
     for message in list(dict.fromkeys(history.warnings))[-_SHOWN:]:
         terminal.say(f"warning: {message}")
-    if history.step:
+    if history.step and position:
         last = {"event": "step", "loss": history.last_loss, "lr": history.rates.get(history.step)}
         terminal.say(f"{position_line(history.step, history.steps, None)}  {figures_of(last)}")
+    return frozenset(heads)
 
 
 def _figures(history: History) -> str:

@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from loratui.command_line.comparing import run_to_compare, trained_lora
 from loratui.command_line.concluding import Outcome, conclude, conclude_failure
 from loratui.command_line.following import Follower, place_in_queue
 from loratui.command_line.interruptions import Interruptions
 from loratui.command_line.picture import Images
 from loratui.command_line.planning import plan_fields
-from loratui.command_line.preparing import DEMO, Order, create_all, demo_order, fetch_bases, order_of, prepare
+from loratui.command_line.preparing import Order, create_all, demo_order, fetch_bases, order_of, prepare
 from loratui.command_line.telling import position_line
 from loratui.command_line.terminal import Terminal
 from loratui.command_line.watching import View, view_for
@@ -20,12 +21,10 @@ from loratui.generation.check import check_comparison
 from loratui.hub.models import locate
 from loratui.paths import runs_directory
 from loratui.profile.changes import apply_overrides, resolve_paths
-from loratui.profile.demo import demo_profile
-from loratui.profile.schema import Profile
-from loratui.profile.store import find_profile, load_profile, profile_path, write_profile
-from loratui.runs.directory import RunDirectory, find_run, list_runs
+from loratui.profile.store import write_profile
+from loratui.runs.directory import RunDirectory
 from loratui.runs.ending import WorkerFailed
-from loratui.runs.events import EventReader, events_size, read_landmarks
+from loratui.runs.events import EventReader, events_size
 from loratui.runs.finding import choose_run, newest_or_living
 from loratui.runs.history import History, fold
 from loratui.runs.launch import start_run
@@ -58,6 +57,8 @@ class Following:
     Attributes:
         history: What `reader` has read of it so far.
         owns: It was started by this command.
+        ended: It was over before this command began, which therefore only tells how it was.
+        resumes: The worker will say where it goes on.
         then: The runs of this command that come after it.
     """
 
@@ -66,6 +67,8 @@ class Following:
     reader: EventReader
     interruptions: Interruptions
     owns: bool = True
+    ended: bool = False
+    resumes: bool = False
     then: Sequence[RunDirectory] = ()
 
 
@@ -108,16 +111,18 @@ def resume(name: str, options: RunOptions, terminal: Terminal) -> int:
             f"The run {printable(run.path)} has finished.", f"Draw its grid again: loratui compare {run.name}"
         )
     step = history.state.get("step") if history.state else None
-    rate = history.rates.get(step) if isinstance(step, int) else None
     with Interruptions() as interruptions:
         start_run(run, accept_smaller=options.auto)
         if isinstance(step, int):
-            terminal.say(f"Resuming {run.name} at {position_line(step, history.steps, rate)}.")
+            # With what learning rate, the worker says once it is there.
+            where = f" at {position_line(step, history.steps, None)}" if options.detach else ""
+            terminal.say(f"Resuming {run.name}{where}.")
         else:
             terminal.say(f"{run.name} has saved no state yet: it starts from the beginning.")
         if options.detach:
             return _answer([_detached(run, terminal, step=step or 0, steps=history.steps)], terminal)
-        return _answer([_follow(Following(run, history, reader, interruptions), terminal, options.images)], terminal)
+        following = Following(run, history, reader, interruptions, resumes=isinstance(step, int))
+        return _answer([_follow(following, terminal, options.images)], terminal)
 
 
 def attach(name: str, images: Images, terminal: Terminal) -> int:
@@ -129,20 +134,26 @@ def attach(name: str, images: Images, terminal: Terminal) -> int:
             f"The run {printable(run.name)} waits for its turn, but what waited for it is gone, as after a restart.",
             "Go on with all that wait: loratui queue start",
         )
+    ended = ticket is None and not is_busy(run)
     reader = EventReader(run.events_path)
     history = fold(reader.read())
     if ticket is not None and ticket.task == "compare":
         history.task, history.comparison_end = "compare", None
     terminal.say(f"Run {run.path}")
     with Interruptions() as interruptions:
-        outcome = _follow(Following(run, history, reader, interruptions, owns=False), terminal, images)
+        outcome = _follow(Following(run, history, reader, interruptions, owns=False, ended=ended), terminal, images)
     curve = [[step, loss] for step, loss in history.losses.items()]
     return _answer([Outcome(outcome.exit_code, {**outcome.fields, "curve": curve})], terminal)
 
 
-def compare(target: str, overrides: Sequence[str], images: Images, terminal: Terminal) -> int:
-    """Draw the grid of a finished run again; `target` is a run, or a profile whose newest finished run is meant."""
-    run, wanted = _run_to_compare(target)
+def compare(target: str, overrides: Sequence[str], force: bool, images: Images, terminal: Terminal) -> int:
+    """Draw the grid of a finished run again; `target` is a profile whose newest trained run is meant, or a run.
+
+    Args:
+        force: Replace the grid beside the LoRA instead of counting up.
+    """
+    run, wanted = run_to_compare(target)
+    terminal.say(f"Comparing {trained_lora(run)} of the run {run.name}.")
     if is_busy(run):
         raise RunError(f"The run {printable(run.path)} is still at work.", "Wait until it has finished.")
     for override in overrides:
@@ -160,34 +171,15 @@ def compare(target: str, overrides: Sequence[str], images: Images, terminal: Ter
     check_comparison(frozen, run.read_manifest())
     fetch_bases(frozen, terminal)
     write_profile(frozen, run.comparison_profile_path, run.name)
+    if force:
+        run.replaces_grid_path.touch()
+    else:
+        run.replaces_grid_path.unlink(missing_ok=True)
     reader = EventReader(run.events_path, events_size(run.events_path))
     with Interruptions() as interruptions:
         start_run(run, "compare")
         history = History(task="compare")
         return _answer([_follow(Following(run, history, reader, interruptions), terminal, images)], terminal)
-
-
-def _run_to_compare(target: str) -> tuple[RunDirectory, Profile]:
-    """The run that `target` means, and the profile whose comparison is to be drawn."""
-    if run := find_run(target, runs_directory()):
-        if not _has_lora(run):
-            raise RunError(
-                f"The run {printable(run.path)} has not finished its training.", "Only a trained LoRA can be drawn."
-            )
-        return run, run.read_profile()
-    is_demo = target == DEMO and not profile_path(DEMO).is_file()
-    profile = demo_profile() if is_demo else load_profile(target)
-    origin = DEMO if is_demo else str(find_profile(target).absolute())
-    for run in list_runs(runs_directory()):
-        if run.read_origin() == origin and not is_busy(run) and _has_lora(run):
-            return run, resolve_paths(profile, Path.cwd())
-    command = "loratui demo" if is_demo else f"loratui run {printable(target)}"
-    raise RunError(f"No run of {printable(target)} has finished yet.", f"Train first: {command}")
-
-
-def _has_lora(run: RunDirectory) -> bool:
-    """Say whether the training ended, even if the drawing after it failed."""
-    return any(event["event"] == "trained" for event in read_landmarks(run.events_path))
 
 
 def _follow_all(
@@ -216,16 +208,20 @@ def _follow(following: Following, terminal: Terminal, images: Images) -> Outcome
             terminal.say(f"{waiting.name} was taken out of the queue.")
 
     try:
-        view.begin(history)
+        view.begin(history, resumes=following.resumes)
         follower = Follower(
             run, terminal, view, following.interruptions, owns=following.owns, before_stop=take_others_back
         )
         ending = follower.follow(history, following.reader)
     except WorkerFailed as error:
         view.close()
+        if following.ended:
+            error.exit_code = 1
         return conclude_failure(error, run, history, terminal)
     finally:
         view.close()
+    if following.ended and ending.kind != "left":
+        ending = replace(ending, signal_number=0)
     return conclude(ending, run, history, terminal, images)
 
 

@@ -24,8 +24,7 @@ def say_finished(terminal: Terminal, run: RunDirectory, history: History, last: 
     terminal.say(
         f"Finished: {number(last.get('steps', history.step), 'd')} steps"
         + _time_taken(history, last)
-        + f", loss {number(last.get('first_loss', history.first_loss))} → "
-        + number(last.get("last_loss", history.last_loss)),
+        + _validation_change(history),
         style="bold green",
     )
     lora = str(last.get("lora") or "")
@@ -83,6 +82,14 @@ def _time_taken(history: History, last: Event) -> str:
     return f" in {duration(seconds)}" if isinstance(seconds, int | float) else ""
 
 
+def _validation_change(history: History) -> str:
+    """Validation loss before and after; that of a single step says little, as its noise level is random."""
+    if not history.validation:
+        return ""
+    first, last = (history.validation[epoch] for epoch in (min(history.validation), max(history.validation)))
+    return f", validation loss {number(first)}" + (f" → {number(last)}" if len(history.validation) > 1 else "")
+
+
 def _say_memory(terminal: Terminal, last: Event) -> None:
     memory, on_gpu = last.get("peak_memory_bytes"), last.get("peak_gpu_memory_bytes")
     if isinstance(memory, int | float):
@@ -97,12 +104,12 @@ def _say_recovered(terminal: Terminal, history: History) -> None:
 
 def _say_file(terminal: Terminal, label: str, path: str) -> None:
     if path:
-        terminal.say(f"  {label:<7}{path}")
+        terminal.say(f"  {label:<7}{path}", verbatim=True)
 
 
 def _say_epochs(terminal: Terminal, files: list[str]) -> None:
     for label, file in zip(["epochs", *[""] * _FILES_SHOWN], files[:_FILES_SHOWN], strict=False):
-        terminal.say(f"  {label:<7}{file}")
+        terminal.say(f"  {label:<7}{file}", verbatim=True)
     if len(files) > _FILES_SHOWN:
         terminal.say(f"  {'':<7}and {len(files) - _FILES_SHOWN} more")
 
@@ -117,5 +124,6 @@ def _say_validation(terminal: Terminal, history: History) -> None:
     every = -(-len(history.validation) // _EPOCHS_SHOWN)
     shown = [epoch for place, epoch in enumerate(history.validation) if place % every == 0 or epoch == best]
     cells = [f"{epoch:>5}: {history.validation[epoch]:.4f}{'*' if epoch == best else ' '}" for epoch in shown]
-    for first in range(0, len(cells), 5):
-        terminal.say("  ".join(cells[first : first + 5]))
+    across = max(1, (terminal.width + 2) // (len(cells[0]) + 2))
+    for first in range(0, len(cells), across):
+        terminal.say("  ".join(cells[first : first + across]).rstrip())

@@ -5,15 +5,19 @@ Everything said here may come from files, so it is made printable and never read
 
 import json
 import os
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
 from loratui.errors import LoratuiError
 from loratui.safe_text import printable
+
+_WIDTH_ELSEWHERE = 80
 
 
 class Refused(LoratuiError):
@@ -54,15 +58,25 @@ class Terminal:
         """Whether a person can be asked and answer with a key."""
         return not self.json and self.out.is_terminal and sys.stdin is not None and sys.stdin.isatty()
 
-    def say(self, text: str = "", style: str = "") -> None:
-        """Write a line for a person."""
+    @property
+    def width(self) -> int:
+        """Columns to lay a table out in."""
+        return self.out.width if self.out.is_terminal else _WIDTH_ELSEWHERE
+
+    def say(self, text: str = "", style: str = "", *, verbatim: bool = False) -> None:
+        """Write a line for a person, in a terminal wrapped at spaces.
+
+        Args:
+            verbatim: Leave the line whole, as one that ends with a path or is a line of a file.
+        """
         if not self.json:
-            self.out.print(Text(printable(text), style=style))
+            line = printable(text)
+            self.out.print(Text(line if verbatim else _wrapped(line, self.out), style=style))
 
     def warn(self, text: str) -> None:
         """Write a line to stderr for a person."""
         if not self.json:
-            self.err.print(Text(printable(text), style="yellow"))
+            self.err.print(Text(_wrapped(printable(text), self.err), style="yellow"))
 
     def answer(self, **fields: Any) -> None:
         """Write the JSON object, where one was asked for."""
@@ -86,9 +100,11 @@ class Terminal:
         """Say to a person only what is wrong; the JSON object is still to come."""
         if self.json:
             return
-        self.err.print(Text.assemble(("error: ", "bold red"), _lines(error.what)))
+        said = Text(_wrapped("error: " + _lines(error.what), self.err))
+        said.stylize("bold red", 0, len("error: "))
+        self.err.print(said)
         if error.todo:
-            self.err.print(Text("  " + _lines(error.todo)))
+            self.err.print(Text(_wrapped("  " + _lines(error.todo), self.err)))
 
     @staticmethod
     def _write(value: dict[str, Any] | list[dict[str, Any]]) -> None:
@@ -100,6 +116,28 @@ class Terminal:
 def _lines(text: str) -> str:
     """`text` with its own line ends kept and everything else made printable."""
     return "\n".join(printable(line) for line in text.split("\n"))
+
+
+def _wrapped(text: str, console: Console) -> str:
+    """`text` wrapped at spaces to a terminal's width, further lines indented by two; unchanged elsewhere.
+
+    A word that is longer than a line, such as a path, is never cut: it can still be copied whole.
+    """
+    return "\n".join(_wrap(line, console.width) for line in text.split("\n")) if console.is_terminal else text
+
+
+def _wrap(line: str, width: int) -> str:
+    words = re.findall(r" *[^ ]+", line)
+    indent = len(line) - len(line.lstrip(" ")) + 2
+    rows, used = words[:1], cell_len(words[0]) if words else 0
+    for word in words[1:]:
+        if used + cell_len(word) > width:
+            rows.append(" " * indent + word.lstrip(" "))
+            used = cell_len(rows[-1])
+        else:
+            rows[-1] += word
+            used += cell_len(word)
+    return "\n".join(rows)
 
 
 def duration(seconds: float) -> str:

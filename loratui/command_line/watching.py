@@ -17,8 +17,12 @@ _PLAIN_LINES = 20
 class View(Protocol):
     """Something that shows events."""
 
-    def begin(self, history: History) -> None:
-        """Show what came before the first event, where anything did."""
+    def begin(self, history: History, *, resumes: bool = False) -> None:
+        """Show what came before the first event, where anything did.
+
+        Args:
+            resumes: Another worker begins and will say itself where it goes on.
+        """
 
     def show(self, event: Event) -> None:
         """Show one event."""
@@ -40,7 +44,7 @@ def view_for(terminal: Terminal) -> View:
 class SilentView:
     """Shows nothing: stdout belongs to the JSON object."""
 
-    def begin(self, history: History) -> None:
+    def begin(self, history: History, *, resumes: bool = False) -> None:
         pass
 
     def show(self, event: Event) -> None:
@@ -62,19 +66,20 @@ class PlainView:
         self._steps = 0
         self._next_step = 1
         self._validation: object = None
+        self._said: frozenset[str] = frozenset()
         self._clock = _StepClock()
 
-    def begin(self, history: History) -> None:
-        say_replay(history, self._terminal)
+    def begin(self, history: History, *, resumes: bool = False) -> None:
+        self._said = say_replay(history, self._terminal, position=not resumes)
         self._steps = history.steps
         self._next_step = history.step + 1
-        self._validation = next(reversed(history.validation.values()), None)
 
     def show(self, event: Event) -> None:
         kind = event["event"]
         if kind == "training":
             self._steps = _count(event, "steps")
-            self._terminal.say(training_line(event))
+            if (line := training_line(event)) not in self._said:
+                self._terminal.say(line)
         elif kind == "resumed":
             # What the worker before it still did is done again.
             self._next_step = _count(event, "step") + 1
@@ -86,7 +91,7 @@ class PlainView:
             self._validation = event.get("loss")
         elif kind in ("caching", "drawing"):
             self._enter(event)
-        elif line := event_line(event, quiet=True):
+        elif (line := event_line(event, quiet=True)) and line not in self._said:
             self._terminal.say(line)
 
     def note(self, text: str) -> None:
@@ -110,6 +115,7 @@ class PlainView:
         parts = [f"step {step}/{self._steps}", figures_of(event)]
         if isinstance(self._validation, float):
             parts.append(f"validation {self._validation:.4f}")
+            self._validation = None
         if remaining := self._clock.remaining(step, self._steps):
             parts.append(f"about {duration(remaining)} left")
         self._terminal.say("  ".join(parts))
@@ -132,11 +138,12 @@ class LiveView:
         self._task: TaskID | None = None
         self._phase = ""
         self._steps = 0
+        self._said: frozenset[str] = frozenset()
         self._progress.start()
         self._enter("starting", None)
 
-    def begin(self, history: History) -> None:
-        say_replay(history, self._terminal)
+    def begin(self, history: History, *, resumes: bool = False) -> None:
+        self._said = say_replay(history, self._terminal, position=not resumes)
         self._steps = history.steps
         if history.step:
             self._enter("training", self._steps)
@@ -146,7 +153,8 @@ class LiveView:
         kind = event["event"]
         if kind == "training":
             self._steps = _count(event, "steps")
-            self._terminal.say(training_line(event))
+            if (line := training_line(event)) not in self._said:
+                self._terminal.say(line)
             self._enter("training", self._steps)
         elif kind == "step":
             self._enter("training", self._steps)
@@ -154,7 +162,7 @@ class LiveView:
         elif kind in ("caching", "drawing"):
             self._enter(phase_of(event), _count(event, "of"))
             self._advance(_count(event, "done"), _count(event, "of"))
-        elif line := event_line(event):
+        elif (line := event_line(event)) and line not in self._said:
             self._terminal.say(line)
 
     def note(self, text: str) -> None:

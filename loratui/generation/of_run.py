@@ -13,8 +13,11 @@ from loratui.generation.check import prompts_from_captions
 from loratui.generation.comparison_files import Cell, ComparisonResult
 from loratui.generation.publish import publish
 from loratui.generation.strength_grid import LoraEpoch, draw_comparison
+from loratui.lora_file.naming import versions
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
+from loratui.runs.events import read_landmarks
+from loratui.runs.history import fold
 
 
 def compare_run(
@@ -31,6 +34,8 @@ def compare_run(
     on_progress: Callable[[int, int], None],
 ) -> tuple[Path, ComparisonResult]:
     """Draw the run's comparison and put its grid beside the LoRA.
+
+    A grid drawn again counts up beside the one that is there, unless the person asked for it to be replaced.
 
     Args:
         load_own_base: Gives the base that was trained on, bare.
@@ -69,7 +74,15 @@ def compare_run(
         on_cell=on_cell,
         on_progress=on_progress,
     )
-    grid = Path(profile.output.directory) / f"{lora.stem}-grid.png"
+    grid = _place_of_grid(run, Path(profile.output.directory), lora.stem)
     with open(result.grid, "rb") as source:
         publish(grid, lambda target: shutil.copyfileobj(source, target))
     return grid, result
+
+
+def _place_of_grid(run: RunDirectory, directory: Path, stem: str) -> Path:
+    redrawn = fold(read_landmarks(run.events_path)).task == "compare"
+    if not redrawn or run.replaces_grid_path.exists():
+        return directory / f"{stem}-grid.png"
+    candidates = (directory / f"{version}.png" for version in versions(f"{stem}-grid"))
+    return next(path for path in candidates if not path.exists())

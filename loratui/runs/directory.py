@@ -53,6 +53,11 @@ class RunDirectory:
         return self.path / "compare.toml"
 
     @property
+    def replaces_grid_path(self) -> Path:
+        """There when the next "compare" task may replace the grid beside the LoRA."""
+        return self.path / "compare-replaces-grid"
+
+    @property
     def events_path(self) -> Path:
         return self.path / "events.jsonl"
 

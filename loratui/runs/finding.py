@@ -1,7 +1,7 @@
 """Which run a person means: by its name or the beginning of it, its LoRA's name, a path, or by saying nothing."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loratui.errors import RunError
@@ -14,27 +14,34 @@ _STAMP = re.compile(r"\d{8}-\d{6}-")
 _NAMED = 6
 
 
-def choose_run(name: str, root: Path) -> RunDirectory:
+class AmbiguousRun(RunError):
+    """Several runs could be meant."""
+
+
+def choose_run(name: str, root: Path, suits: Callable[[RunDirectory], bool] = lambda run: True) -> RunDirectory:
     """The run that `name` means among those below `root`.
 
     Args:
         name: A run's name or path; else the name of a LoRA or profile, of which the newest run is meant; else the
             beginning of one run's name.
+        suits: Says whether a run may be meant that is not named in full.
 
     Raises:
-        RunError: there is none, or several begin like this.
+        AmbiguousRun: several begin like this.
+        RunError: there is none.
     """
     if exact := find_run(name, root):
         return exact
     runs = list_runs(root)
     for run in runs:
-        if name and name in (output_name(run), Path(run.read_origin()).stem):
+        if name and name in (output_name(run), Path(run.read_origin()).stem) and suits(run):
             return run
-    beginning = [run for run in runs if name and run.name.startswith(name)]
+    beginning = [run for run in runs if name and run.name.startswith(name) and suits(run)]
     if len(beginning) == 1:
         return beginning[0]
     if beginning:
-        raise RunError(f"Several runs begin with {printable(name)}: {_names(beginning)}.", "Give more of its name.")
+        what = f"Several runs begin with {printable(name)}: {_names(beginning)}."
+        raise AmbiguousRun(what, "Give more of its name.")
     raise RunError(f"There is no run {printable(name)}.", "`loratui runs` lists them.")
 
 

@@ -96,6 +96,9 @@ def start_worker(
     if accept_smaller:
         variables[ACCEPT_SMALLER] = "1"
     environment = {
+        # The log's last line is told as the cause of a death, so libraries shall not chat into it.
+        "TRANSFORMERS_VERBOSITY": "error",
+        "DIFFUSERS_VERBOSITY": "error",
         **os.environ,
         "TOKENIZERS_PARALLELISM": "false",
         "HF_HUB_DISABLE_PROGRESS_BARS": "1",
@@ -107,15 +110,22 @@ def start_worker(
 
 
 def log_tail(path: Path) -> str:
-    """The last line that the latest worker wrote to its log, safe to print; "" when it wrote none."""
+    """The last line that the latest worker wrote to its log, safe to print; "" when it wrote none.
+
+    What libraries merely warn of is passed over.
+    """
     try:
         with open(path, "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
             lines = file.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
-    last = next((line.strip() for line in reversed(lines) if line.strip()), "")
+    last = next((line.strip() for line in reversed(lines) if line.strip() and not _is_warning(line)), "")
     return "" if last.startswith(_LOG_MARK) else printable(last)[:500]
+
+
+def _is_warning(line: str) -> bool:
+    return line.strip().startswith("[transformers]") or "Warning:" in line
 
 
 def _waiter_lock(run: RunDirectory) -> int:

@@ -6,6 +6,7 @@ the run. Nothing is written here.
 
 import importlib.util
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.runs.launcher import check_processes
 from loratui.runs.places import DiskNeed, check_room, check_writable
+from loratui.runs.slots import visible_gpus
+from loratui.safe_text import printable
 
 # LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
 _UNET_PER_RANK = 428_000
@@ -101,6 +104,7 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     saved = _saved_epochs(profile, epochs)
     _check_compared_epochs(profile, saved, epochs)
     files = _files(profile, output, saved)
+    _check_files(files)
     disk = (
         DiskNeed(output, _output_bytes(profile, base, len(files))),
         DiskNeed(runs_directory(), _run_bytes(profile, manifest) + _STATES * _state_bytes(profile, base)),
@@ -158,6 +162,13 @@ def _saved_epochs(profile: Profile, epochs: int) -> range:
 
 def _check_engine(profile: Profile) -> None:
     """Refuse what this installation cannot do."""
+    # NVML knows NVIDIA's cards only; /dev/kfd is AMD's driver, whose cards torch calls cuda too.
+    if profile.accelerate.device == "cuda" and not visible_gpus() and not Path("/dev/kfd").exists():
+        # The worker would say the same, but only after everything before it.
+        raise RunError(
+            'The profile asks for a GPU (accelerate.device = "cuda"), but torch sees none.',
+            'Check the driver with nvidia-smi, or set accelerate.device to "auto".',
+        )
     check_processes(profile.accelerate)
     if profile.training.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
         raise RunError(
@@ -190,6 +201,16 @@ def _files(profile: Profile, output: Path, saved: range) -> tuple[Path, ...]:
     if profile.comparison.enabled:
         names.append(f"{name}-grid.png")
     return tuple(output / filename for filename in names)
+
+
+def _check_files(files: Iterable[Path]) -> None:
+    """Refuse a place where no file can be put; --force replaces files only."""
+    for file in files:
+        if file.is_dir():
+            raise RunError(
+                f"{printable(file)} cannot be written: a directory is there.",
+                "Rename or remove it, or set output.name to another name.",
+            )
 
 
 def _output_bytes(profile: Profile, base: BaseLocation, files: int) -> int:

@@ -138,7 +138,7 @@ def test_no_list_of_profiles_is_no_error(work: Path, capsys: pytest.CaptureFixtu
 
 
 def test_compare_finds_the_newest_run_of_a_profile_that_has_a_lora(work: Path) -> None:
-    from loratui.command_line.running import _run_to_compare
+    from loratui.command_line.comparing import run_to_compare
 
     root = work.parent / "home" / "data" / "runs"
     manifest = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
@@ -152,10 +152,42 @@ def test_compare_finds_the_newest_run_of_a_profile_that_has_a_lora(work: Path) -
             for kind in ("started", *ends):
                 events.write(kind)
         runs.append(run)
-    assert _run_to_compare("emi.toml")[0] == runs[1]
-    assert _run_to_compare(runs[0].name)[0] == runs[0]
+    assert run_to_compare("emi.toml")[0] == runs[1]
+    assert run_to_compare(runs[0].name)[0] == runs[0]
     with pytest.raises(RunError, match="has not finished"):
-        _run_to_compare(runs[2].name)
+        run_to_compare(runs[2].name)
+
+
+def test_compare_takes_a_run_by_every_name_that_the_other_commands_take(work: Path) -> None:
+    from loratui.command_line.comparing import run_to_compare
+
+    root = work.parent / "home" / "data" / "runs"
+    manifest = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
+    profile = read_profile(work / "emi.toml")
+    runs = []
+    for stamp, name, trained in (("1", "lina", True), ("2", "lina", False), ("3", "emi-v2", True)):
+        profile.output.name = name
+        run = create_run(profile, manifest, root, origin=str(work / "emi.toml") if name == "emi-v2" else "/gone.toml")
+        run = type(run)(run.path.rename(root / f"2026010{stamp}-000000-{name}"))
+        with EventWriter(run.events_path) as events:
+            for kind in ("started", *["trained"] * trained):
+                events.write(kind)
+        runs.append(run)
+    for target, run in (
+        ("lina", runs[0]),
+        ("gone", runs[0]),
+        ("20260101", runs[0]),
+        (str(runs[0].path), runs[0]),
+        ("emi.toml", runs[2]),
+        ("emi-v2", runs[2]),
+    ):
+        assert run_to_compare(target)[0] == run
+    with pytest.raises(RunError, match="Several runs begin with 2026"):
+        run_to_compare("2026")
+    with pytest.raises(RunError, match="has not finished its training"):
+        run_to_compare("20260102")
+    with pytest.raises(RunError, match="neither a profile nor a run nothing"):
+        run_to_compare("nothing")
 
 
 def loratui(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

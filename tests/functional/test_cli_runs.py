@@ -77,7 +77,8 @@ def test_attach_shows_a_run_that_ended_and_gives_its_exit_code(root: Path, capsy
         [
             (0, {"kind": "finished", "lora": None}),
             (0, {"kind": "stopped", "signal": 0, "step": 2, "command": "stop"}),
-            (129, {"kind": "stopped", "signal": 1, "step": 2}),
+            (0, {"kind": "stopped", "signal": 15, "step": 2}),
+            (1, {"kind": "failed", "what": "No base.", "todo": "Fetch it.", "exit_code": 2}),
             (1, {"kind": "failed", "what": "No room.", "todo": "Make some."}),
             (1, {"kind": "interrupted", "what": "The disk is full.", "todo": "", "step": 2}),
         ],
@@ -93,7 +94,7 @@ def test_attach_shows_a_run_that_ended_and_gives_its_exit_code(root: Path, capsy
         assert call("attach", "--json") == code
         answer = json.loads(capsys.readouterr().out)
         assert answer["curve"] == [[1, 0.5], [2, 0.25]]
-        assert ("error" in answer) == (code != 0)
+        assert ("error" in answer) == ("todo" in answer) == (code != 0)
 
 
 def test_a_stopped_run_says_what_it_left_and_how_it_goes_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -202,12 +203,12 @@ def test_a_comparison_that_was_stopped_is_drawn_again_and_not_resumed(
     with EventWriter(run.events_path, 2) as events:
         events.write("started", task="compare")
         events.write("stopped", signal=15, step=None)
-    assert call("attach") == 143
+    assert call("attach") == 0
     said = capsys.readouterr().out
     assert f"loratui compare {run.name}" in said
     assert "resume" not in said
-    assert call("attach", "--json") == 143
-    assert "loratui compare" in json.loads(capsys.readouterr().out)["todo"]
+    assert call("attach", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["state"] == "stopped"
     with EventWriter(run.events_path, 3) as events:
         events.write("started", task="compare")
     assert call("attach") == 1

@@ -140,7 +140,7 @@ def test_the_summary_says_what_the_events_told(tmp_path: Path) -> None:
     said = stream.getvalue()
     for part in (
         "100 steps in 1 min 2 s",
-        "loss 1.0000 → 0.0100",
+        "validation loss 0.5000 → 0.6000",
         "emi-000002.x",
         "5: 0.1000*",
         "epoch 5 is the one to try first",
@@ -154,7 +154,7 @@ def test_the_summary_says_what_the_events_told(tmp_path: Path) -> None:
 def test_a_run_without_validation_or_figures_still_has_a_summary(tmp_path: Path) -> None:
     where, stream = terminal(False)
     say_finished(where, RunDirectory(tmp_path), History(), {"event": "finished", "first_loss": None})
-    assert "loss ? → ?" in stream.getvalue()
+    assert "Finished: 0 steps\n" in stream.getvalue()
 
 
 def test_the_grid_is_drawn_in_half_cells(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,6 +201,61 @@ def test_whoever_comes_later_sees_the_whole_curve_in_few_lines(
     assert "epoch 1000: validation loss" in said
     assert len(said.splitlines()) < 40
     assert "\x1b[2J" not in said
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_a_resumed_worker_repeats_nothing_and_says_the_place_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_terminal: bool
+) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    where, stream = terminal(is_terminal)
+    view = view_for(where)
+    events = a_run(120, tmp_path)[:-5]
+    view.begin(fold(events), resumes=True)
+    for event in events:
+        if event["event"] in ("base", "training"):
+            view.show(event)
+    view.show({"event": "resumed", "step": 100, "steps": 120, "lr": 1.3e-4})
+    view.close()
+    said = stream.getvalue()
+    assert [said.count(word) for word in ("Base ", "Training ", "learning rate")] == [1, 1, 1]
+    assert "step 120 of 120" not in said
+
+
+def test_a_plain_line_says_a_validation_loss_once(tmp_path: Path) -> None:
+    where, stream = terminal(False)
+    view = view_for(where)
+    for event in a_run(2000, tmp_path):
+        view.show(event)
+        if event["event"] == "step" and event.get("step") == 1000:
+            view.show({"event": "step", "step": 1100, "loss": 0.5, "lr": 1e-4})
+    lines = {line.split("/")[0]: line for line in stream.getvalue().splitlines() if line.startswith("step ")}
+    assert "validation" in lines["step 1000"]
+    assert "validation" not in lines["step 1100"]
+
+
+def test_prose_is_wrapped_at_spaces_in_a_terminal_only() -> None:
+    path = "/" + "very-long" * 12
+    for is_terminal in (True, False):
+        where, stream = terminal(is_terminal)
+        where.say(f"warning: {'some words ' * 9}in {path} and more.")
+        where.say(f"  LoRA   {path} x", verbatim=True)
+        lines = stream.getvalue().splitlines()
+        assert lines[-1] == f"  LoRA   {path} x"
+        if is_terminal:
+            assert lines[0] == f"warning: {'some words ' * 6}some"
+            assert lines[1:-1] == [f"  words {'some words ' * 2}in", f"  {path}", "  and more."]
+        else:
+            assert len(lines) == 2
+
+
+def test_the_table_of_validation_losses_is_as_wide_as_the_terminal(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=40, soft_wrap=True, color_system=None)
+    where = Terminal(out=console, err=console)
+    say_finished(where, RunDirectory(tmp_path), fold(a_run(100, tmp_path)), {"event": "finished"})
+    said = stream.getvalue()
+    assert "    1: 0.5000       2: 0.4000\n" in said
 
 
 def test_after_a_replay_the_plain_view_goes_on_where_it_is(tmp_path: Path) -> None:

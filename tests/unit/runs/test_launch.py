@@ -95,6 +95,22 @@ def test_the_log_of_a_former_worker_is_not_blamed(run: RunDirectory, tmp_path: P
     assert log_tail(run.log_path) == ""
 
 
+def test_a_library_s_warning_is_not_blamed(run: RunDirectory, tmp_path: Path) -> None:
+    body = "print('the cause\\n[transformers] X requires Y\\n/a/b.py:3: UserWarning: z', flush=True)"
+    work(run, tmp_path, body)
+    assert log_tail(run.log_path) == "the cause"
+
+
+def test_libraries_do_not_chat_unless_a_person_wants_it(
+    run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TRANSFORMERS_VERBOSITY", raising=False)
+    monkeypatch.setenv("DIFFUSERS_VERBOSITY", "info")
+    names = ["TRANSFORMERS_VERBOSITY", "DIFFUSERS_VERBOSITY"]
+    [told] = work(run, tmp_path, f"events.write('started', heard=[os.environ[name] for name in {names}])")
+    assert told["heard"] == ["error", "info"]
+
+
 def test_what_cannot_be_started_is_said(run: RunDirectory) -> None:
     with pytest.raises(RunError, match="cannot be started"):
         start_worker(run, command=["/no/such/program"])

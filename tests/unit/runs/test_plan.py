@@ -91,6 +91,22 @@ def test_an_output_that_cannot_be_a_directory_is_refused(profile: Profile, tmp_p
         plan_of(profile)
 
 
+@pytest.mark.parametrize("name", ["emi.safetensors", "emi-000002.safetensors", "emi-grid.png"])
+def test_a_directory_in_the_place_of_a_file_is_refused(profile: Profile, tmp_path: Path, name: str) -> None:
+    (tmp_path / "output" / name).mkdir(parents=True)
+    with pytest.raises(RunError, match=f"output/{name} cannot be written: a directory is there"):
+        plan_of(profile)
+
+
+def test_a_gpu_that_is_not_there_is_refused(profile: Profile, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    profile.accelerate.device = "cuda"
+    with pytest.raises(RunError, match="asks for a GPU"):
+        plan_of(profile)
+    profile.accelerate.device = "auto"
+    plan_of(profile)
+
+
 def test_an_epoch_to_compare_that_will_not_be_saved_is_refused(profile: Profile) -> None:
     profile.training.save_every = 2
     profile.comparison.epochs = [2]
