@@ -8,6 +8,7 @@ import fcntl
 import io
 import os
 import pty
+import re
 import shutil
 import struct
 import subprocess
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.style import Style
 from rich.text import Text
 
-COLUMNS, ROWS = 100, 70
+COLUMNS, ROWS = 100, 64
 HERE = Path(__file__).parent
 
 
@@ -52,6 +53,7 @@ def run_in_terminal(command: list[str], directory: Path) -> pyte.Screen:
         command, cwd=directory, env=environment, stdin=second, stdout=second, stderr=second, start_new_session=True
     )
     os.close(second)
+    shown = b""
     while True:
         try:
             data = os.read(first, 65536)
@@ -59,7 +61,9 @@ def run_in_terminal(command: list[str], directory: Path) -> pyte.Screen:
             break
         if not data:
             break
-        stream.feed(data)
+        shown += data
+    # Questions in kitty's protocol, which pyte would print; real terminals swallow what they do not know.
+    stream.feed(re.sub(rb"\x1b_.*?\x1b\\", b"", shown, flags=re.DOTALL))
     if process.wait():
         raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}")
     return screen

@@ -1,5 +1,6 @@
 """A picture drawn in the terminal through textual-image, where there is one that can."""
 
+import logging
 from enum import StrEnum
 from pathlib import Path
 
@@ -21,6 +22,8 @@ def draw_picture(path: Path, terminal: Terminal, images: Images) -> None:
     if images is Images.off or not terminal.is_live:
         return
     # Importing textual-image asks the terminal questions: only here, where nobody else reads the answers.
+    # A terminal that gives none is no trouble, but the library would log a traceback about it.
+    logging.getLogger("textual_image").setLevel(logging.CRITICAL)
     from textual_image import renderable
 
     drawing = {

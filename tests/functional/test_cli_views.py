@@ -1,6 +1,13 @@
 """What a person sees while a worker works: few plain lines or a bar, and never what a file would have a terminal do."""
 
+import fcntl
 import io
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
 from pathlib import Path
 
 import pytest
@@ -279,3 +286,36 @@ def test_a_curve_is_as_wide_as_it_may_be_and_falls_when_the_loss_falls() -> None
     assert curve({1: 0.5, 2: 0.5}) == "▁▁"
     assert curve({}) == ""
     assert curve(falling, unicode=False).isascii()
+
+
+def test_a_terminal_that_answers_no_question_gets_the_picture_and_nothing_else(tmp_path: Path) -> None:
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "grid.png")
+    code = (
+        "from pathlib import Path; from loratui.command_line.picture import Images, draw_picture;"
+        "from loratui.command_line.terminal import Terminal;"
+        f"draw_picture(Path({str(tmp_path / 'grid.png')!r}), Terminal(False), Images.halfcell)"
+    )
+    first, second = pty.openpty()
+    fcntl.ioctl(second, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=second,
+        stdout=second,
+        stderr=second,
+        env={**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"},
+        start_new_session=True,
+    )
+    os.close(second)
+    shown = b""
+    while True:
+        try:
+            data = os.read(first, 65536)
+        except OSError:
+            break
+        if not data:
+            break
+        shown += data
+    assert process.wait(timeout=60) == 0
+    assert "▀" in shown.decode() or "▄" in shown.decode()
+    assert b"Traceback" not in shown
+    assert b"Failed" not in shown
