@@ -33,13 +33,13 @@ def profile_for(base: Path, tmp_path: Path, *, processes: int, batch: int, epoch
     return profile
 
 
-def start(profile: Profile, tmp_path: Path) -> tuple[RunDirectory, subprocess.Popen[bytes]]:
+def start(profile: Profile, tmp_path: Path, **more_environment: str) -> tuple[RunDirectory, subprocess.Popen[bytes]]:
     run = new_run(profile, tmp_path / "runs")
     program, environment = worker_program(run, profile.accelerate)
     with open(run.log_path, "ab") as log:
         process = subprocess.Popen(
             [*program, str(run.path), "train"],
-            env={**os.environ, **environment, "OMP_NUM_THREADS": "1"},
+            env={**os.environ, **environment, "OMP_NUM_THREADS": "1", **more_environment},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -69,6 +69,37 @@ def test_two_processes_train_like_one_with_twice_the_batch(tiny_base_directory: 
         "by2-000001.safetensors",
         "by2.safetensors",
     ]
+
+
+# What Python runs at its start: the second process has a UNet that behaves as on a card with room for one picture.
+_SMALL_SECOND_CARD = """
+import os
+if os.environ.get("RANK") == "1":
+    import torch
+    from diffusers import UNet2DConditionModel
+    forward = UNet2DConditionModel.forward
+    def limited(self, sample, *arguments, **named):
+        if torch.is_grad_enabled() and sample.shape[0] > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, sample, *arguments, **named)
+    UNet2DConditionModel.forward = limited
+"""
+
+
+def test_out_of_memory_in_one_process_makes_all_go_on_smaller(tiny_base_directory: Path, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(_SMALL_SECOND_CARD)
+    losses = []
+    for environment in ({}, {"PYTHONPATH": str(tmp_path / "site")}):
+        profile = profile_for(tiny_base_directory, tmp_path, processes=2, batch=2)
+        profile.training.accept_smaller = True
+        run, process = start(profile, tmp_path, **environment)
+        assert process.wait(timeout=240) == 0, run.log_path.read_text()[-2000:]
+        losses.append([event["loss"] for event in events_of(run, "step")])
+    assert [event["what"] for event in events_of(run, "recovered")] == [
+        "out of memory: now 2 × 1 picture a step (same effective batch)"
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
 
 
 def test_a_killed_process_ends_the_run_as_failed(tiny_base_directory: Path, tmp_path: Path) -> None:
