@@ -45,48 +45,45 @@ class Adapter:
         return activations if self.dropout is None else self.dropout(activations)
 
 
-class LoraLinear(nn.Module):
+class LoraLayer(nn.Module):
+    """A frozen layer of the base and its adapters."""
+
+    def __init__(self, base: nn.Linear | nn.Conv2d) -> None:
+        super().__init__()
+        self.base = base
+        self.adapters: list[Adapter] = []
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.base(x)
+        for adapter in self.adapters:
+            y = y + adapter.weigh(self.delta(x, adapter))
+        return y
+
+    def delta(self, x: torch.Tensor, adapter: Adapter) -> torch.Tensor:
+        """Return what `adapter` adds to the layer's output at strength 1."""
+        raise NotImplementedError
+
+    @property
+    def weight(self) -> torch.Tensor:
+        """The frozen weight: some callers ask a layer for its dtype and device."""
+        return self.base.weight
+
+
+class LoraLinear(LoraLayer):
     """A frozen Linear and its adapters."""
 
-    def __init__(self, base: nn.Linear) -> None:
-        super().__init__()
-        self.base = base
-        self.adapters: list[Adapter] = []
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.base(x)
-        for adapter in self.adapters:
-            y = y + adapter.weigh(functional.linear(adapter.drop(functional.linear(x, adapter.down)), adapter.up))
-        return y
-
-    @property
-    def weight(self) -> torch.Tensor:
-        """The frozen weight: some callers ask a layer for its dtype and device."""
-        return self.base.weight
+    def delta(self, x: torch.Tensor, adapter: Adapter) -> torch.Tensor:
+        return functional.linear(adapter.drop(functional.linear(x, adapter.down)), adapter.up)
 
 
-class LoraConv2d(nn.Module):
+class LoraConv2d(LoraLayer):
     """A frozen Conv2d and its adapters: `down` has the base's kernel, stride and padding, `up` is 1 × 1."""
 
-    def __init__(self, base: nn.Conv2d) -> None:
-        super().__init__()
-        self.base = base
-        self.adapters: list[Adapter] = []
+    base: nn.Conv2d
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.base(x)
-        for adapter in self.adapters:
-            low = functional.conv2d(x, adapter.down, None, self.base.stride, self.base.padding, self.base.dilation)
-            y = y + adapter.weigh(functional.conv2d(adapter.drop(low), adapter.up))
-        return y
-
-    @property
-    def weight(self) -> torch.Tensor:
-        """The frozen weight: some callers ask a layer for its dtype and device."""
-        return self.base.weight
-
-
-LoraLayer = LoraLinear | LoraConv2d
+    def delta(self, x: torch.Tensor, adapter: Adapter) -> torch.Tensor:
+        low = functional.conv2d(x, adapter.down, None, self.base.stride, self.base.padding, self.base.dilation)
+        return functional.conv2d(adapter.drop(low), adapter.up)
 
 
 def wrap(root: nn.Module, path: str) -> LoraLayer:
@@ -96,7 +93,7 @@ def wrap(root: nn.Module, path: str) -> LoraLayer:
         TypeError: The module there is neither Linear nor Conv2d.
     """
     module = root.get_submodule(path)
-    if isinstance(module, LoraLinear | LoraConv2d):
+    if isinstance(module, LoraLayer):
         return module
     layer: LoraLayer
     if isinstance(module, nn.Linear):
@@ -112,7 +109,7 @@ def wrap(root: nn.Module, path: str) -> LoraLayer:
 def remove(root: nn.Module, path: str, adapter: Adapter) -> None:
     """Take `adapter` out of the layer at `path`; the base's own layer comes back with the last one."""
     layer = root.get_submodule(path)
-    if not isinstance(layer, LoraLinear | LoraConv2d):
+    if not isinstance(layer, LoraLayer):
         raise TypeError(f"{path} holds no LoRA layer")
     layer.adapters.remove(adapter)
     if not layer.adapters:
@@ -123,7 +120,7 @@ def unwrapped_modules(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Yield `root.named_modules()` as if no layer were wrapped: the base's own layers under their own paths."""
     wrapped: set[str] = set()
     for path, module in root.named_modules():
-        if isinstance(module, LoraLinear | LoraConv2d):
+        if isinstance(module, LoraLayer):
             wrapped.add(path)
             yield path, module.base
         elif path.removesuffix(".base") not in wrapped:

@@ -19,6 +19,7 @@ from huggingface_hub import constants
 from loratui.errors import BaseModelError
 from loratui.hub.download import check_room
 from loratui.hub.models import locate
+from tests.permissions import bound_by_permissions
 from tests.unit.hub.stub_hub import COMMIT, StubHub
 
 TOKEN = "hf_thisIsNotARealTokenAtAll"
@@ -190,11 +191,10 @@ def test_a_token_is_used_and_never_repeated(hub: StubHub, tmp_path: Path) -> Non
     assert written == []
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_cache_that_cannot_be_written_is_named(hub: StubHub, tmp_path: Path) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o500)
-    (answer,) = ask(["emi/base"], tmp_path, hub.endpoint, HF_HUB_CACHE=str(closed))
+    (answer,) = bound_by_permissions(lambda: ask(["emi/base"], tmp_path, hub.endpoint, HF_HUB_CACHE=str(closed)))
     assert "cannot be written" in answer["what"]
     assert "HF_HOME" in answer["todo"]
 

@@ -7,6 +7,7 @@ import pytest
 
 from loratui.errors import LoraFileError
 from loratui.lora_file.install import install
+from tests.permissions import bound_by_permissions
 
 KEY = "lora_unet_mid_block_attentions_0_proj_in"
 
@@ -101,12 +102,11 @@ def test_a_tool_that_was_never_started_is_told(tmp_path: Path, lora: Path, mark:
         install(lora, [root])
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path, lora: Path) -> None:
     place = folder(tmp_path / "loras")
     place.chmod(0o500)
     with pytest.raises(LoraFileError, match="cannot be written"):
-        install(lora, [place])
+        bound_by_permissions(lambda: install(lora, [place]))
 
 
 def test_what_is_no_lora_file_is_not_spread(tmp_path: Path, lora: Path) -> None:

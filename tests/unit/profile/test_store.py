@@ -23,6 +23,7 @@ from loratui.profile.store import (
     read_profile,
     write_profile,
 )
+from tests.permissions import bound_by_permissions
 
 UNUSUAL = Profile(
     model=Model(base="/models/ä \"quoted\" 'base'.safetensors", clip_skip=2, prediction="v_prediction"),
@@ -106,12 +107,11 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
         assert caught.value.exit_code == 2
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "emi.toml"
     path.touch(mode=0)
     with pytest.raises(ProfileError, match="Permission denied"):
-        read_profile(path)
+        bound_by_permissions(lambda: read_profile(path))
 
 
 def test_a_profile_is_found_by_name_or_by_path(home: Path, tmp_path: Path) -> None:
