@@ -5,9 +5,7 @@ Exit codes: 0 done, 1 the run failed, 2 bad input, 128+n signal n.
 """
 
 import sys
-import time
-import traceback
-from pathlib import Path
+from enum import StrEnum
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,6 +15,7 @@ from loratui.command_line.options import Auto, Detach, Force, Json, Overrides, P
 from loratui.command_line.picture import Images
 from loratui.command_line.run_commands import queue_app, run_app
 from loratui.command_line.terminal import Terminal
+from loratui.crash import write_crash_log
 from loratui.errors import LoratuiError
 from loratui.paths import data_directory
 
@@ -34,6 +33,14 @@ app.add_typer(run_app)
 app.add_typer(queue_app, name="queue")
 
 
+class Theme(StrEnum):
+    """The wizard's looks."""
+
+    dark = "dark"
+    light = "light"
+    ansi = "ansi"
+
+
 def _version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"loratui {__version__}")
@@ -46,10 +53,24 @@ def _loratui(
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
+    ascii_only: Annotated[
+        bool | None,
+        typer.Option("--ascii/--no-ascii", help="The wizard draws with ASCII signs only.  [default: as the terminal]"),
+    ] = None,
+    mouse: Annotated[bool, typer.Option("--mouse/--no-mouse", help="The wizard listens to the mouse.")] = True,
+    images: Annotated[Images, typer.Option("--images", help="How the wizard draws pictures.")] = Images.auto,
+    theme: Annotated[Theme | None, typer.Option("--theme", help="The wizard's colours.  [default: the last]")] = None,
 ) -> None:
+    """From a folder of pictures to a trained Stable Diffusion LoRA and a grid of what it does.
+
+    Without a command the wizard opens.
+    """
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
-        return
+        from loratui.tui.app import Options
+        from loratui.tui.start import open_wizard
+
+        options = Options(ascii=ascii_only, images=images.value, mouse=mouse, theme=theme.value if theme else "")
+        raise typer.Exit(open_wizard(options))
     if context.invoked_subcommand != "queue" and any((data_directory() / "queue").glob("*.waiting")):
         from loratui.command_line.queueing import tell_of_left_behind
 
@@ -210,7 +231,7 @@ def _exit_code(arguments: list[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         return 130
     except Exception as error:
-        terminal.refuse(_crash(error))
+        terminal.refuse(write_crash_log(error))
         return 1
 
 
@@ -224,15 +245,3 @@ def _refuse_usage(error: Exception, terminal: Terminal) -> int:
         # pydantic, with which newer versions of typer read values, puts this in front of what an enumeration says.
         terminal.refuse(LoratuiError(message.replace(": Value error, ", ": "), f"See {command} --help."))
     return 2
-
-
-def _crash(error: Exception) -> LoratuiError:
-    """Write down a fault of the program itself and say where."""
-    path = data_directory() / f"crash-{time.strftime('%Y%m%d-%H%M%S')}.log"
-    kind = type(error).__name__
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Path(path).write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
-    except OSError:
-        return LoratuiError(f"loratui itself failed ({kind}: {error}).", "Please report this.")
-    return LoratuiError(f"loratui itself failed ({kind}).", f"Please report this with the log {path}")

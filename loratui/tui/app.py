@@ -1,0 +1,243 @@
+"""The app: which screen is in front, how the program is left, and what happens when something fails.
+
+Screens do the rest. Each step has its own mode, so that what was typed there stays, and its module is imported when it
+is first shown.
+"""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from rich.segment import Segments
+from rich.text import Text
+from textual import events, work
+from textual.app import App
+from textual.binding import Binding
+from textual.command import Provider
+
+from loratui.crash import write_crash_log
+from loratui.errors import LoratuiError
+from loratui.tui.frame import StepScreen
+from loratui.tui.glyphs import ASCII, UNICODE
+from loratui.tui.messages import Go, OpenProfile, ShowRun
+from loratui.tui.session import Session
+from loratui.tui.steps import HOME
+from loratui.tui.themes import DARK, THEMES
+
+_SCREENS = {
+    HOME: ("home", "HomeScreen"),
+    "system": ("system", "SystemScreen"),
+    "model": ("model", "ModelScreen"),
+    "pictures": ("pictures", "PicturesScreen"),
+    "settings": ("settings", "SettingsScreen"),
+    "train": ("train", "TrainScreen"),
+    "try": ("try_strengths", "TryScreen"),
+}
+_FULL_WIDTH = range(0xFF01, 0xFF5F)
+_FULL_WIDTH_SPACE = "\u3000"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line says about the wizard.
+
+    Attributes:
+        ascii: Draw with ASCII signs only; None lets the terminal's answers decide.
+        images: "auto", "kitty", "sixel", "halfcell" or "off".
+        mouse: Whether the mouse may be used.
+        theme: "dark", "light" or "ansi"; "" is the one of the last time.
+        start: The step to begin with.
+    """
+
+    ascii: bool | None = None
+    images: str = "auto"
+    mouse: bool = True
+    theme: str = ""
+    start: str = HOME
+
+
+class Wizard(App[int]):
+    """The wizard."""
+
+    TITLE = "loratui"
+    CSS_PATH = "app.tcss"
+    DEFAULT_MODE = HOME
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-medium"), (120, "-wide")]
+    COMMANDS = {lambda: _commands()}
+    BINDINGS = [
+        Binding("ctrl+q", "quit", "Quit", id="quit_anywhere", show=False, priority=True),
+        Binding("ctrl+c", "quit", "Quit", id="quit_as_usual", show=False),
+    ]
+
+    def __init__(self, session: Session, options: Options | None = None, driver: type | None = None) -> None:
+        self.options = options or Options()
+        self.DEFAULT_MODE = self.options.start  # type: ignore[misc] - read once, by the next line
+        super().__init__(driver_class=driver)
+        self.session = session
+        self.animation_level = "none"
+        session.on_change = self._session_changed
+        session.on_unmet = self._unmet_changed
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self.options.theme or session.recall("theme", DARK.name)
+        self.theme = wanted if wanted in {theme.name for theme in THEMES} else DARK.name
+        session.glyphs = ASCII if self.options.ascii else UNICODE
+        if self.options.images != "auto":
+            session.images = self.options.images
+        for mode in _SCREENS:
+            self.add_mode(mode, self._maker(mode))
+
+    def _maker(self, mode: str) -> Callable[[], StepScreen]:
+        def make() -> StepScreen:
+            module, name = _SCREENS[mode]
+            screen: StepScreen = getattr(import_module(f"loratui.tui.screens.{module}"), name)(self.session)
+            return screen
+
+        return make
+
+    # Where to go
+
+    def on_go(self, message: Go) -> None:
+        """Show a step; say what the one that is left still lacks."""
+        self.show_step(message.step)
+
+    def show_step(self, step: str) -> None:
+        """Bring a step's screen to the front."""
+        left = self.step_screen
+        if step == self.current_mode or step not in _SCREENS:
+            return
+        lacking = self.session.unmet(left.STEP) if left is not None else None
+        if step != HOME and not self.session.name and step not in ("system",):
+            if left is not None:
+                left.say("Open a profile first: n begins a new one.", "warning")
+            return
+        self.switch_mode(step)
+        if lacking and step != HOME:
+            self.call_after_refresh(self._say_lacking, lacking)
+
+    def _say_lacking(self, lacking: tuple[str, ...]) -> None:
+        if self.step_screen is not None:
+            self.step_screen.say(f"Still to do: {lacking[0]}", "warning")
+
+    def on_open_profile(self, message: OpenProfile) -> None:
+        """Open a saved profile."""
+        try:
+            self.session.open(message.name)
+        except LoratuiError as error:
+            self.show_error(error)
+            return
+        self.show_step(message.step)
+
+    def on_show_run(self, message: ShowRun) -> None:
+        """Show a run."""
+        self.session.show_run(message.run)
+        if self.current_mode != message.step:
+            self.switch_mode(message.step)
+
+    @property
+    def step_screen(self) -> StepScreen | None:
+        """The step in front, behind any dialog."""
+        screen = self.screen_stack[0] if self.screen_stack else None
+        return screen if isinstance(screen, StepScreen) else None
+
+    def show_error(self, error: LoratuiError) -> None:
+        """Say what happened and what to do, in front of everything."""
+        from loratui.tui.dialogs import Pages
+
+        self.push_screen(Pages("That did not work", f"{error.what}\n\n{error.todo}".rstrip()))
+
+    def _session_changed(self) -> None:
+        if self.step_screen is not None and self.step_screen.is_mounted:
+            self.step_screen.refresh_rail()
+            self.step_screen.session_changed()
+            self.step_screen.refresh_keys()
+
+    def _unmet_changed(self) -> None:
+        if self.step_screen is not None:
+            self.step_screen.refresh_rail()
+
+    # Keys
+
+    async def on_event(self, event: events.Event) -> None:
+        """Take the full-width letters of an input method as the keys they stand for, except in text fields."""
+        if isinstance(event, events.Key) and not event.is_forwarded and event.character:
+            screen = self.step_screen
+            typing = screen is not None and self.screen is screen and screen.is_editing
+            plain = _plain_letter(event.character)
+            if plain and not typing and not isinstance(self.focused, _text_fields()):
+                event = events.Key(_key_name(plain), plain)
+        await super().on_event(event)
+
+    def watch_theme(self, theme: str) -> None:
+        """Remember the look for the next time."""
+        if theme in {one.name for one in THEMES}:
+            self.session.remember("theme", theme)
+
+    def set_title_text(self, text: str) -> None:
+        """Show a text in the terminal's title; "" gives the name of the program."""
+        title = text or "loratui"
+        if self.title != title:
+            self.title = title
+            setter = getattr(self._driver, "set_title", None)
+            if setter is not None:
+                setter(title)
+
+    # Leaving
+
+    async def action_quit(self) -> None:
+        """Leave; with a run alive ask what shall become of it."""
+        if type(self.screen).__name__ == "QuitDialog":
+            return
+        self._quit()
+
+    @work(exclusive=True, group="quit", exit_on_error=False)
+    async def _quit(self) -> None:
+        from loratui.tui.quitting import ask_and_quit
+
+        await ask_and_quit(self, self.session)
+
+    def leave(self, code: int = 0) -> None:
+        """End the program with an exit code."""
+        self.set_title_text("")
+        self.exit(code, return_code=code)
+
+    def leave_from_signal(self, code: int) -> None:
+        """End the program from a signal handler, which may interrupt the event loop anywhere."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self.leave, code)
+
+    def _fatal_error(self) -> None:
+        """A fault of the program: a sentence and the path of the log, never a traceback on the screen."""
+        error = self._exception
+        told = write_crash_log(error) if error is not None else LoratuiError("loratui itself failed.")
+        self._exit_renderables.append(Segments(self.console.render(Text(str(told)))))
+        self._close_messages_no_wait()
+
+
+def _commands() -> type[Provider]:
+    from loratui.tui.commands import WizardCommands
+
+    return WizardCommands
+
+
+def _plain_letter(character: str) -> str:
+    """The ASCII character that a full-width one stands for; "" for all others."""
+    if character == _FULL_WIDTH_SPACE:
+        return " "
+    if len(character) == 1 and ord(character) in _FULL_WIDTH:
+        return unicodedata.normalize("NFKC", character)
+    return ""
+
+
+def _key_name(character: str) -> str:
+    from textual.keys import _character_to_key
+
+    return _character_to_key(character)
+
+
+def _text_fields() -> tuple[type, ...]:
+    from textual.widgets import Input, TextArea
+
+    return (Input, TextArea)

@@ -1,0 +1,72 @@
+"""Texts to read: a help page or a log, and plain text to be selected with the terminal's own means."""
+
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from loratui.safe_text import printable
+
+
+class Pages(ModalScreen[None]):
+    """A text in a window that scrolls."""
+
+    BINDINGS = [Binding("escape,enter,question_mark", "leave", "Back", id="leave")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(classes="dialog")
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """Title, text, keys."""
+        with VerticalScroll(classes="window pages"):
+            yield Static(printable(self._title), classes="dialog-title", markup=False)
+            yield Static(_lines(self._text), markup=False)
+            yield Static("↑↓ scroll   Esc back", classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Have the text under the arrow keys."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.dismiss(None)
+
+
+class PlainText(ModalScreen[None]):
+    """A text from edge to edge, with nothing beside it that would be selected too; it is sent by OSC 52 as well."""
+
+    BINDINGS = [Binding("escape,enter", "leave", "Back", id="leave"), Binding("y", "send", "Send again", id="copy")]
+
+    def __init__(self, title: str, text: str) -> None:
+        super().__init__(classes="plain")
+        self._title = title
+        self._text = text
+
+    def compose(self) -> ComposeResult:
+        """The text, and below it what became of it."""
+        with VerticalScroll():
+            yield Static(_lines(self._text) or "There is nothing to copy here.", markup=False)
+        yield Static(id="sent", markup=False)
+
+    def on_mount(self) -> None:
+        """Send the text to the terminal."""
+        self.query_one(VerticalScroll).focus()
+        self.action_send()
+
+    def action_send(self) -> None:
+        """Send the text to the terminal, which may put it into its clipboard."""
+        if self._text:
+            self.app.copy_to_clipboard(self._text)
+        sent = "Sent to the terminal's clipboard (not every terminal takes it)." if self._text else ""
+        self.query_one("#sent", Static).update(f"{printable(self._title)}: {sent} Esc back, y send again.")
+
+    def action_leave(self) -> None:
+        """Go back."""
+        self.dismiss(None)
+
+
+def _lines(text: str) -> str:
+    return "\n".join(printable(line) for line in text.splitlines())

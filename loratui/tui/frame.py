@@ -1,0 +1,203 @@
+"""What all steps' screens share: the rail above, the keys below, the keys that work everywhere, and one line of news.
+
+A step's screen composes its body and says what its keys do; where they lead is the app's matter.
+"""
+
+from typing import ClassVar, Literal
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Input, Static, TextArea
+
+from loratui.safe_text import printable
+from loratui.tui.keys import EVERYWHERE, KEYS, bindings
+from loratui.tui.messages import Go
+from loratui.tui.session import Session
+from loratui.tui.steps import HOME, STEPS, neighbour
+from loratui.tui.widgets.key_bar import KeyBar
+from loratui.tui.widgets.rail import Rail
+
+News = Literal["note", "good", "warning", "error"]
+_STYLES: dict[News, str] = {
+    "note": "$text",
+    "good": "$text-success",
+    "warning": "$text-warning",
+    "error": "$text-error",
+}
+_SECONDS_OF_NEWS = 8.0
+_KEYS_WHILE_EDITING = (("Enter", "Done"), ("Tab", "Complete"), ("Ctrl+N", "Next step"))
+
+
+class StepScreen(Screen[None]):
+    """A step, or home. Subclasses set `STEP` and `KEYS` and fill the body.
+
+    Attributes:
+        STEP: The mode's name.
+        KEYS: Ids of the keys that work here beside those that work everywhere, in the key bar's order;
+            "act:Edit" gives a key another label.
+    """
+
+    STEP: ClassVar[str] = ""
+    KEYS: ClassVar[tuple[str, ...]] = ()
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(EVERYWHERE)]
+    AUTO_FOCUS = ""
+
+    def __init_subclass__(cls) -> None:
+        # Textual collects bindings when a class is made: they have to be there before.
+        cls.BINDINGS = [*bindings(cls.KEYS)]
+        super().__init_subclass__()
+
+    def __init__(self, session: Session) -> None:
+        super().__init__()
+        self.session = session
+        self._news_timer: Timer | None = None
+
+    def compose(self) -> ComposeResult:
+        """The rail, the body between two rules, and the keys."""
+        yield Rail(self.session, self.STEP)
+        yield Static(id="rule", markup=False)
+        with Vertical(id="body"):
+            yield from self.compose_body()
+        yield Static(id="news", markup=False)
+        yield KeyBar()
+
+    def compose_body(self) -> ComposeResult:
+        """What the step consists of: 20 rows of 80 columns in the smallest terminal."""
+        yield from ()
+
+    def plain_text(self) -> str:
+        """The step as plain text, to be read or copied outside of the program."""
+        return ""
+
+    def focus_help(self) -> tuple[str, str]:
+        """Title and text that explain what is focused."""
+        return "", ""
+
+    def session_changed(self) -> None:
+        """The profile or the run has changed; also called each time that the screen is shown."""
+
+    def shown(self) -> None:
+        """The screen came to the front."""
+
+    def hidden(self) -> None:
+        """Another screen came to the front."""
+
+    def say(self, text: str, kind: News = "note") -> None:
+        """Say something in the line above the keys, for some seconds."""
+        style = _STYLES[kind]
+        line = Content.assemble((printable(text), style))
+        self.query_one("#news", Static).update(line)
+        if self._news_timer is not None:
+            self._news_timer.stop()
+        self._news_timer = self.set_timer(_SECONDS_OF_NEWS, self._rule_again)
+
+    def refresh_rail(self) -> None:
+        """Draw the steps' state anew."""
+        if self.is_mounted:
+            self.query_one(Rail).redraw()
+
+    def refresh_keys(self) -> None:
+        """Show the keys that work now."""
+        if not self.is_mounted:
+            return
+        last = [(KEYS[name].display, KEYS[name].label) for name in ("help", "palette")]
+        bar = self.query_one(KeyBar)
+        if self.is_editing:
+            bar.show(_KEYS_WHILE_EDITING, [])
+            return
+        own: list[tuple[str, str]] = []
+        for entry in self.KEYS:
+            name, _, label = entry.partition(":")
+            if self.check_action(name, ()):
+                own.append((KEYS[name].display, label or KEYS[name].label))
+        bar.show(own, last)
+
+    @property
+    def is_editing(self) -> bool:
+        """Whether letters go into a text field."""
+        return isinstance(self.focused, Input | TextArea)
+
+    def on_mount(self) -> None:
+        """Draw the rules, and follow what may be done here."""
+        self._rule_again()
+        self.bindings_updated_signal.subscribe(self, lambda _: self.refresh_keys())
+        self.refresh_keys()
+
+    def on_resize(self) -> None:
+        """Draw the rules as long as the screen is wide."""
+        if self.is_mounted:
+            self._rule_again()
+
+    def on_screen_resume(self) -> None:
+        """Show what may have changed meanwhile."""
+        self.refresh_rail()
+        self.session_changed()
+        self.shown()
+        self.refresh_keys()
+
+    def on_screen_suspend(self) -> None:
+        """Stop what only somebody who looks needs."""
+        self.hidden()
+
+    def action_next(self) -> None:
+        """Go to the next step."""
+        self.post_message(Go(neighbour(self.STEP, 1)))
+
+    def action_next_while_editing(self) -> None:
+        """Go to the next step from within a text field."""
+        self.set_focus(None)
+        self.action_next()
+
+    def action_back(self) -> None:
+        """Go to the step before."""
+        self.post_message(Go(neighbour(self.STEP, -1)))
+
+    def action_home(self) -> None:
+        """Go home."""
+        self.post_message(Go(HOME))
+
+    def action_help(self) -> None:
+        """Explain what is focused, and list the keys."""
+        from loratui.tui.dialogs import Pages
+
+        title, text = self.focus_help()
+        names = [entry.partition(":")[0] for entry in self.KEYS] + list(EVERYWHERE)
+        listed = [name for name in dict.fromkeys(names) if not name.startswith("step_")]
+        keys = "\n".join(f"{KEYS[name].display:>8}  {KEYS[name].help}" for name in listed)
+        numbers = f"{'1-6':>8}  Go to that step."
+        self.app.push_screen(Pages(title or "Keys", f"{text}\n\n{keys}\n{numbers}".lstrip("\n")))
+
+    def action_palette(self) -> None:
+        """Open the command palette."""
+        self.app.action_command_palette()
+
+    def action_copy(self) -> None:
+        """Show the step as plain text and send it to the terminal's clipboard."""
+        from loratui.tui.dialogs import PlainText
+
+        self.app.push_screen(PlainText(self.title_of_copy(), self.plain_text()))
+
+    def title_of_copy(self) -> str:
+        """What the plain text is called."""
+        return next((step.title for step in STEPS if step.id == self.STEP), "loratui")
+
+    def _rule_again(self) -> None:
+        rule = Content.assemble((self.session.glyphs.rule * max(1, self.size.width - 2), "$rule"))
+        for name in ("#rule", "#news"):
+            self.query_one(name, Static).update(rule)
+
+
+def _go(step: str):  # type: ignore[no-untyped-def]
+    def action(self: StepScreen) -> None:
+        self.post_message(Go(step))
+
+    action.__doc__ = f"Go to the step {step}."
+    return action
+
+
+for _step in STEPS:
+    setattr(StepScreen, f"action_step_{_step.id}", _go(_step.id))

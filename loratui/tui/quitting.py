@@ -1,0 +1,63 @@
+"""Leaving the program: what is alive is named, and a person says what shall become of it."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from loratui.errors import LoratuiError
+from loratui.paths import runs_directory
+from loratui.runs.commands import STOP, send
+from loratui.runs.finding import living_runs
+from loratui.safe_text import printable
+from loratui.tui.dialogs import Ask, Choice
+from loratui.tui.session import Session
+
+if TYPE_CHECKING:
+    from loratui.runs.directory import RunDirectory
+    from loratui.tui.app import Wizard
+
+_LEAVE, _STOP, _STAY = "leave", "stop", "stay"
+
+
+class QuitDialog(Ask):
+    """What shall become of the run that is alive."""
+
+
+async def ask_and_quit(app: "Wizard", session: Session) -> None:
+    """End the program; where runs are alive, only after a person has said whether they go on."""
+    living = await asyncio.to_thread(living_runs, runs_directory())
+    if not living:
+        app.leave()
+        return
+    answer = await app.push_screen_wait(_question(living))
+    if answer == _STOP:
+        try:
+            for run in living:
+                await asyncio.to_thread(_stop, run)
+        except LoratuiError as error:
+            app.show_error(error)
+            return
+    if answer in (_LEAVE, _STOP):
+        app.leave()
+
+
+def _question(living: "list[RunDirectory]") -> QuitDialog:
+    names = ", ".join(printable(run.name) for run in living[:3]) + (" …" if len(living) > 3 else "")
+    subject = "A run is" if len(living) == 1 else f"{len(living)} runs are"
+    them = "it" if len(living) == 1 else "them"
+    return QuitDialog(
+        "Leave loratui?",
+        f"{subject} at work or waiting: {names}",
+        [
+            Choice(_LEAVE, "Leave, and let it go on", f"loratui shows {them} again"),
+            Choice(_STOP, "Stop and leave", "saved first; it can be resumed"),
+            Choice(_STAY, "Stay here"),
+        ],
+    )
+
+
+def _stop(run: "RunDirectory") -> None:
+    """Take a run out of the queue, or tell its worker to save and end."""
+    from loratui.runs.queue import take_back
+
+    if not take_back(run):
+        send(run, STOP)

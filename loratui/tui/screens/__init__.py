@@ -1,0 +1,1 @@
+"""One screen a step of the wizard, each imported when it is first shown."""

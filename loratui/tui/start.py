@@ -1,0 +1,59 @@
+"""Opens the wizard in this terminal and gives the terminal back whatever happens: quit, signal or crash."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from loratui.errors import LoratuiError
+from loratui.tui.app import Options, Wizard
+from loratui.tui.driver import WizardDriver
+from loratui.tui.session import Session
+
+# A terminal that takes no more output would hold the program for ever.
+_PATIENCE = 3.0
+
+
+def open_wizard(options: Options | None = None) -> int:
+    """Run the wizard until it is left; returns the exit code: 0 left, 1 crashed, 128 + n for signal n.
+
+    Raises:
+        LoratuiError: there is no terminal.
+    """
+    if not (os.isatty(0) and os.isatty(1)):
+        raise LoratuiError(
+            "The wizard needs a terminal to draw on.",
+            "Over SSH add -t: ssh -t HOST loratui. Without a terminal: loratui run PROFILE, loratui --help.",
+        )
+    options = options or Options()
+    app = Wizard(Session(), options, WizardDriver)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leaver(app))
+    app.run(mouse=options.mouse)
+    return app.return_code or 0
+
+
+def _leaver(app: Wizard) -> Callable[[int, FrameType | None], None]:
+    def on_signal(number: int, _frame: FrameType | None) -> None:
+        code = 128 + number
+        watchdog = threading.Timer(_PATIENCE, _leave_at_once, (app, code))
+        watchdog.daemon = True
+        watchdog.start()
+        app.leave_from_signal(code)
+
+    return on_signal
+
+
+def _leave_at_once(app: Wizard, code: int) -> None:
+    """End without the event loop, which waits for a terminal that takes no output."""
+    driver = app._driver
+    attributes = getattr(driver, "attrs_before", None)
+    if attributes is not None:
+        import termios
+
+        with contextlib.suppress(termios.error, OSError, ValueError):
+            termios.tcsetattr(sys.__stdin__.fileno() if sys.__stdin__ else 0, termios.TCSANOW, attributes)
+    os._exit(code)
