@@ -165,6 +165,17 @@ def compare(
     raise typer.Exit(compare_run(target, overrides or [], force, images, Terminal(json)))
 
 
+@app.command()
+def doctor(json: Json = False) -> None:
+    """Look over this computer: Python, GPU, memory, disks, terminal.
+
+    Exits with 1 when something forbids a training.
+    """
+    from loratui.command_line.doctor import doctor as look_over
+
+    raise typer.Exit(look_over(Terminal(json)))
+
+
 @profile_app.command("new")
 def profile_new(
     name: str,

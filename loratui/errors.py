@@ -35,12 +35,20 @@ class BaseModelError(LoratuiError):
     """The base model cannot be found, reached, or understood."""
 
 
+class AccountError(LoratuiError):
+    """Signing in to Hugging Face did not work."""
+
+
 class LoraFileError(LoratuiError):
     """A LoRA file cannot be read or written."""
 
 
 class RunError(LoratuiError):
     """A run directory or its worker cannot be used."""
+
+
+class ComputerError(LoratuiError):
+    """This computer, or a program on it, does not do what is needed."""
 
 
 class GenerationError(LoratuiError):

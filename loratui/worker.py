@@ -24,11 +24,14 @@ from loratui.runs.lock import hold_lock
 from loratui.training.requests import Requests
 
 if TYPE_CHECKING:
+    import torch
+
     from loratui.diffusion.base_model import BaseModel
+    from loratui.profile.schema import Profile
     from loratui.training.recipe import TrainingResult
     from loratui.training.workbench import Events
 
-TASKS = ("train", "compare")
+TASKS = ("train", "compare", "try")
 _FAILURE_REPORTS = "failure-*.json"
 # A process that dies takes a moment to leave its report; the first one hears of it by a broken connection.
 _REPORT_PATIENCE = 5.0
@@ -111,7 +114,7 @@ class Worker:
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
         try:
-            figures = self._train() if task == "train" else self._compare_again()
+            figures = self._do(task)
         except Stopped as stopped:
             number = self._requests.signal_number if stopped.command is None else 0
             self._say_last("stopped", signal=number, step=stopped.step, command=stopped.command, lora=stopped.lora)
@@ -126,6 +129,12 @@ class Worker:
         if figures is not None:
             self._say_last("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
         return 0
+
+    def _do(self, task: Task) -> dict[str, Any] | None:
+        """The figures of the finished task, or None in all processes but the first."""
+        if task == "train":
+            return self._train()
+        return self._compare_again() if task == "compare" else self._try()
 
     def _train(self) -> dict[str, Any] | None:
         """Train, verify and draw; returns the figures of the finished run, or None in all processes but the first."""
@@ -168,19 +177,13 @@ class Worker:
         """Draw the comparison; `loaded` may hold the run's base, which is taken out so that only one is in memory."""
         from loratui.diffusion.base_model import load_base
         from loratui.generation.of_run import compare_run
-        from loratui.training.precision import choose_device, choose_dtype
 
         profile = self._run.read_profile(task)
-        device = choose_device(profile.accelerate.device)
-        dtype = choose_dtype(profile.accelerate, device)
+        device, dtype = self._device_and_dtype(profile)
 
         def on_progress(done: int, of: int) -> None:
             self._events.write("drawing", done=done, of=of)
-            if self._requests.stop_commanded:
-                self._events.write("told", command=STOP)
-                raise _DrawingStopped(STOP)
-            if self._requests.signalled:
-                raise _DrawingStopped(None)
+            self._heed()
 
         grid, result = compare_run(
             self._run,
@@ -196,6 +199,27 @@ class Worker:
         )
         self._events.write("grid", file=grid, cells=len(result.cells), comparison=self._run.comparison)
         return str(grid)
+
+    def _try(self) -> dict[str, Any]:
+        """Draw what a person asks for, one thing after the other."""
+        from loratui.generation.trying import Trying
+
+        trying = Trying(self._run, self._events, *self._device_and_dtype(self._run.read_profile()), heed=self._heed)
+        return {"why": trying.work()}
+
+    def _device_and_dtype(self, profile: "Profile") -> tuple["torch.device", "torch.dtype"]:
+        from loratui.training.precision import choose_device, choose_dtype
+
+        device = choose_device(profile.accelerate.device)
+        return device, choose_dtype(profile.accelerate, device)
+
+    def _heed(self) -> None:
+        """End the drawing when it was told to stop."""
+        if self._requests.stop_commanded:
+            self._events.write("told", command=STOP)
+            raise _DrawingStopped(STOP)
+        if self._requests.signalled:
+            raise _DrawingStopped(None)
 
     def _fail(self, what: str, todo: str, exit_code: int = 1) -> None:
         if self._rank > 0:

@@ -76,3 +76,34 @@ def environment(folder: Path, body: str = TRAINS) -> dict[str, str]:
     script.write_text(_HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
     root = Path(__file__).parents[1]
     return {**os.environ, "PYTHONPATH": f"{folder}:{root}", "STAND_IN_WORKER": str(script)}
+# Tries strengths as the real one does, with plain colours for pictures; a prompt with a tag is refused.
+TRIES = """
+from dataclasses import asdict
+from PIL import Image
+from loratui.runs.trying import Asked
+asked_for = Asked(run)
+while True:
+    heed(0)
+    asked_for.read()
+    request = asked_for.next
+    if request is None or (run.path / "hold").exists():
+        time.sleep(0.02)
+        continue
+    if "<lora:" in request.settings.prompts[0]:
+        events.write("refused", request=request.id, what="There is no such LoRA.", todo="Add its file.")
+        asked_for.is_answered(request)
+        continue
+    (run.path / "cells").mkdir(exist_ok=True)
+    for place, strength in enumerate(request.settings.strengths):
+        heed(0)
+        events.write("drawing", request=request.id, done=place, of=len(request.settings.strengths))
+        file = run.path / "cells" / f"{abs(hash(request.first_row))}_{strength:g}.png"
+        Image.new("RGB", (64, 64), (40, int(120 * abs(strength)) % 256, 90)).save(file)
+        events.write("cell", request=request.id, file=file, strength=strength, wish=asdict(request.first_row))
+    grid = None
+    if request.kind == "grid":
+        grid = request.directory / (request.stem + "-grid-v2.png")
+        Image.new("RGB", (64, 64)).save(grid)
+    events.write("done", request=request.id, grid=grid)
+    asked_for.is_answered(request)
+"""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pty
+import select
 import signal
 import termios
 import threading
@@ -15,15 +16,26 @@ from typing import Any
 class TerminalSession:
     """A running program whose terminal we type into, read from, and can take away."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], folder: Path) -> None:
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        folder: Path,
+        *,
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        told = {"TERM": "xterm-256color"} if size else {"TERM": "xterm-256color", "COLUMNS": "100"}
         self.pid, self._terminal = pty.fork()
         if self.pid == 0:
             try:
+                if size:
+                    termios.tcsetwinsize(0, (size[1], size[0]))
                 os.chdir(folder)
-                os.execve(arguments[0], list(arguments), {**environment, "TERM": "xterm-256color", "COLUMNS": "100"})
+                os.execve(arguments[0], list(arguments), {**environment, **told})
             finally:
                 os._exit(127)
-        self._said = b""
+        self._said = bytearray()
+        self._gone = False
         self._status: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -32,6 +44,11 @@ class TerminalSession:
     def said(self) -> str:
         """Everything that the program has written so far."""
         return self._said.decode(errors="replace")
+
+    @property
+    def sent(self) -> bytes:
+        """The same as it came."""
+        return bytes(self._said)
 
     @property
     def modes(self) -> list[Any]:
@@ -51,6 +68,8 @@ class TerminalSession:
 
     def hang_up(self) -> None:
         """Take the terminal away, as a dropped link does: the program gets SIGHUP."""
+        self._gone = True
+        self._reader.join(5)
         os.close(self._terminal)
         self._terminal = -1
 
@@ -81,5 +100,17 @@ class TerminalSession:
 
     def _read(self) -> None:
         with contextlib.suppress(OSError):
-            while chunk := os.read(self._terminal, 65536):
+            while True:
+                # A terminal is not closed while somebody reads from it.
+                if not select.select([self._terminal], [], [], 0.05)[0]:
+                    if self._gone:
+                        return
+                    continue
+                chunk = os.read(self._terminal, 65536)
+                if not chunk:
+                    return
                 self._said += chunk
+                self.heard(chunk)
+
+    def heard(self, chunk: bytes) -> None:
+        """What the terminal does about something that the program has just written."""

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from loratui.command_line.preparing import DEMO
 from loratui.errors import ProfileError, RunError
+from loratui.orders.preparing import DEMO
 from loratui.paths import runs_directory
 from loratui.profile.changes import resolve_paths
 from loratui.profile.demo import demo_profile

@@ -15,8 +15,7 @@ from loratui.runs.ending import Ending, ending_of
 from loratui.runs.events import EventReader, follow_reader
 from loratui.runs.history import ENDS, History
 from loratui.runs.lock import is_busy
-from loratui.runs.queue import describe_slots, ticket_of, tickets
-from loratui.runs.slots import slot_holders
+from loratui.runs.queue import place_in_queue
 from loratui.runs.stopping import Stopping
 
 # After its last event a worker has only its own taking down left to do.
@@ -125,21 +124,3 @@ class Follower:
         if place and place != self._place:
             self._view.note(place)
         self._place = place
-
-
-def place_in_queue(run: RunDirectory) -> str:
-    """What the run waits for, in words; "" when it does not wait."""
-    ticket = ticket_of(run)
-    if ticket is None or ticket.starting:
-        return ""
-    holders = {slot: holder for slot, holder in slot_holders().items() if slot in ticket.wish.slots}
-    at_work = ", ".join(dict.fromkeys(holder.rpartition("/")[2] for holder in holders.values()))
-    before = sum(other.is_before(ticket) for other in tickets())
-    if not at_work and not before:
-        return ""
-    return (
-        f"Waiting for {describe_slots(ticket.wish)}"
-        + (f", where {at_work} is at work" if at_work else "")
-        + (f"; {before} more {'is' if before == 1 else 'are'} before this one" if before else "")
-        + "."
-    )

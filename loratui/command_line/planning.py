@@ -5,8 +5,8 @@ from typing import Any
 
 from loratui.command_line.terminal import Terminal
 from loratui.dataset.problems import Problem, Severity, counted
+from loratui.environment.disks import size_text
 from loratui.lora_file.naming import last_filename
-from loratui.runs.places import size_text
 from loratui.runs.plan import Plan
 
 # "stop" is a command too: what a person has to do is plainer.

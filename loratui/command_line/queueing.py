@@ -4,10 +4,12 @@ import getpass
 import os
 import shlex
 import sys
+from pathlib import Path
 
 from loratui.command_line.terminal import Terminal
 from loratui.errors import RunError
 from loratui.paths import runs_directory
+from loratui.runs.directory import RunDirectory
 from loratui.runs.finding import choose_run
 from loratui.runs.launch import start_again
 from loratui.runs.queue import Ticket, describe_slots, left_behind, take_back, ticket_of, tickets
@@ -39,7 +41,7 @@ def list_queue(terminal: Terminal) -> int:
     """List what is at work on each slot and who waits, in order."""
     holders, waiting = slot_holders(), tickets()
     for slot, path in holders.items():
-        terminal.say(f"{describe_slots(Wish((slot,)))}: {path.rpartition('/')[2]}")
+        terminal.say(f"{describe_slots(Wish((slot,)))}: {RunDirectory(Path(path)).name}")
     for place, ticket in enumerate(waiting, 1):
         terminal.say(f"{place:>3}. {ticket.run.name}  for {describe_slots(ticket.wish)}  {_state(ticket)}")
     if not holders and not waiting:

@@ -8,17 +8,18 @@ from typing import Any
 
 from loratui.command_line.comparing import run_to_compare, trained_lora
 from loratui.command_line.concluding import Outcome, conclude, conclude_failure
-from loratui.command_line.following import Follower, place_in_queue
+from loratui.command_line.following import Follower
 from loratui.command_line.interruptions import Interruptions
 from loratui.command_line.picture import Images
 from loratui.command_line.planning import plan_fields
-from loratui.command_line.preparing import Order, create_all, demo_order, fetch_bases, order_of, prepare
+from loratui.command_line.preparing import fetch_bases, prepare
 from loratui.command_line.telling import position_line
 from loratui.command_line.terminal import Terminal
 from loratui.command_line.watching import View, view_for
 from loratui.errors import ProfileError, RunError
 from loratui.generation.check import check_comparison
 from loratui.hub.models import locate
+from loratui.orders.preparing import Order, create_all, demo_order, order_of
 from loratui.paths import runs_directory
 from loratui.profile.changes import apply_overrides, resolve_paths
 from loratui.profile.store import write_profile
@@ -29,7 +30,7 @@ from loratui.runs.finding import choose_run, newest_or_living
 from loratui.runs.history import History, fold
 from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive, is_busy
-from loratui.runs.queue import take_back, ticket_of
+from loratui.runs.queue import place_in_queue, take_back, ticket_of
 from loratui.runs.state import run_state
 from loratui.safe_text import printable
 from loratui.settings import read_settings

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from loratui.command_line.telling import recovery_line
 from loratui.command_line.terminal import Terminal, duration, number
+from loratui.environment.disks import size_text
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event
 from loratui.runs.history import History
-from loratui.runs.places import size_text
 from loratui.safe_text import printable
 
 _FILES_SHOWN = 8

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from loratui.command_line.terminal import duration, number
+from loratui.environment.disks import size_text
 from loratui.runs.events import Event
-from loratui.runs.places import size_text
 from loratui.safe_text import printable
 
 

@@ -16,7 +16,7 @@ from loratui.safe_text import printable
 MAX_BYTES = 1 << 20
 # A comparison without prompts of its own is drawn from this many captions.
 PROMPTS_FROM_CAPTIONS = 3
-_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class CaptionVariation(Protocol):
@@ -70,7 +70,7 @@ def read_caption_file(path: Path) -> CaptionFile:
 
 
 def _not_utf8(name: str, content: bytes, error: UnicodeDecodeError) -> DatasetFault:
-    if content.startswith(_UTF_16_MARKS):
+    if content.startswith(UTF_16_MARKS):
         found = "it is UTF-16"
     else:
         # Counted in `error.object`, from which the byte order mark is already gone; it adds no line.

@@ -5,18 +5,18 @@ of its own and no tensors.
 """
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from loratui.dataset.buckets import BucketRules, Placement, Size, rules_of
+from loratui.dataset.buckets import BucketRules, Placement, rules_of
 from loratui.dataset.folders import Folder
 from loratui.dataset.images import Examined, examine
 from loratui.dataset.problems import DatasetFault, Problem, Severity, counted, most_serious_first, name_some
-from loratui.dataset.repeats import count_batches, regularisation_repeats
+from loratui.dataset.repeats import regularisation_repeats
+from loratui.dataset.report import CheckedImage, Report
 from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan
 from loratui.safe_text import printable
 
@@ -27,85 +27,19 @@ _MUCH_ENLARGED = 1.5
 _FEW_PICTURES = 5
 _MOST_THREADS = 8
 
+__all__ = [
+    "CheckedImage",
+    "Examination",
+    "Report",
+    "check",
+    "examine_all",
+    "is_much_enlarged",
+    "judge",
+    "nothing_found",
+]
 
-@dataclass(frozen=True)
-class CheckedImage:
-    """A picture that is trained: decoded to the end, hashed, and given its place.
-
-    Attributes:
-        found: The picture and its caption, with its true size.
-        sha256: Of the file, in hex.
-        placement: Its bucket.
-        repeats: Times in an epoch; for regularisation balanced against the training pictures.
-    """
-
-    found: FoundImage
-    sha256: str
-    placement: Placement
-    repeats: int
-
-
-@dataclass(frozen=True)
-class Report:
-    """What a check found.
-
-    Attributes:
-        scan: Folders and the pictures that can be used; empty when there was nothing to look through.
-        images: The same pictures, in the same order, ready to be frozen.
-        problems: The most serious first.
-        batch_size: Of the run that was asked about.
-        epochs: Of the run that was asked about.
-    """
-
-    scan: Scan
-    images: tuple[CheckedImage, ...]
-    problems: tuple[Problem, ...]
-    batch_size: int
-    epochs: int
-
-    @property
-    def stops(self) -> tuple[Problem, ...]:
-        """The problems that forbid a run."""
-        return tuple(problem for problem in self.problems if problem.severity == "stop")
-
-    @property
-    def samples_per_epoch(self) -> int:
-        """Pictures × repeats, regularisation included."""
-        return sum(image.repeats for image in self.images)
-
-    @property
-    def batches_per_epoch(self) -> int:
-        """Σ over buckets of ceil(samples ÷ batch size)."""
-        return count_batches(((image.placement.bucket, image.repeats) for image in self.images), self.batch_size)
-
-    @property
-    def buckets(self) -> dict[Size, int]:
-        """Samples of an epoch in each bucket, in ascending order of size."""
-        counts: Counter[Size] = Counter()
-        for image in self.images:
-            counts[image.placement.bucket] += image.repeats
-        return dict(sorted(counts.items()))
-
-    def as_json(self) -> dict[str, Any]:
-        """Everything as plain values for `json.dumps`, which escapes control characters."""
-        return {
-            "root": str(self.scan.root),
-            "ok": not self.stops,
-            "folders": [{**asdict(folder), "path": str(folder.path)} for folder in self.scan.folders],
-            "images": [_image_as_json(image) for image in self.images],
-            "buckets": [
-                {"width": width, "height": height, "samples": samples}
-                for (width, height), samples in self.buckets.items()
-            ],
-            "samples_per_epoch": self.samples_per_epoch,
-            "batch_size": self.batch_size,
-            "batches_per_epoch": self.batches_per_epoch,
-            "epochs": self.epochs,
-            "problems": [
-                {**asdict(problem), "path": None if problem.path is None else str(problem.path)}
-                for problem in self.problems
-            ],
-        }
+# What decoding a picture brought, or why it cannot be decoded.
+Examination = Examined | DatasetFault
 
 
 def check(
@@ -126,13 +60,74 @@ def check(
         progress: Called with (pictures done, pictures in all) from the calling thread.
     """
     try:
-        rules = rules_of(section)
+        rules_of(section)
         found = scan(section)
     except DatasetFault as fault:
-        nothing = Scan(Path(section.path), (), (), ())
-        return Report(nothing, (), (fault.problem("stop", None),), batch_size, epochs)
+        return nothing_found(section, fault, batch_size, epochs)
+    total = len(found.images)
+    results = examine_all(
+        [image.path for image in found.images], None if progress is None else lambda done, _: progress(done, total)
+    )
+    return judge(section, found, results, batch_size, epochs, count_tokens=count_tokens)
+
+
+def nothing_found(section: "Dataset", fault: DatasetFault, batch_size: int = 1, epochs: int = 1) -> Report:
+    """The report of a dataset that could not even be looked through."""
+    return Report(Scan(Path(section.path), (), (), ()), (), (fault.problem("stop", None),), batch_size, epochs)
+
+
+def examine_all(
+    pictures: Sequence[Path], tell: Callable[[int, Examination], None] | None = None, *, at_once: int | None = None
+) -> tuple[Examination, ...]:
+    """Decode all pictures, several at a time; Pillow's decoders leave the interpreter free meanwhile.
+
+    Args:
+        pictures: The files.
+        tell: Called with the number of pictures done and the newest one's result, in order, from the calling thread;
+            what it raises ends the work.
+        at_once: Threads; None takes as many as there are cores, up to 8.
+    """
+    results: list[Examination] = []
+    threads = at_once or min(_MOST_THREADS, os.cpu_count() or 1)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="examine")
+    try:
+        for done, result in enumerate(pool.map(_try_examine, pictures), start=1):
+            results.append(result)
+            if tell is not None:
+                tell(done, result)
+    finally:
+        pool.shutdown(cancel_futures=True)
+    return tuple(results)
+
+
+def judge(
+    section: "Dataset",
+    found: Scan,
+    results: Sequence[Examination],
+    batch_size: int = 1,
+    epochs: int = 1,
+    *,
+    count_tokens: Callable[[str], int] | None = None,
+) -> Report:
+    """Say what is wrong with a dataset whose pictures have been decoded; opens no file.
+
+    Args:
+        section: The settings, whose sizes do not contradict each other (see `rules_of`).
+        found: What lies there.
+        results: For each of `found.images` what decoding it brought.
+        batch_size: As for `check`; so are `epochs` and `count_tokens`.
+
+    Raises:
+        DatasetFault: "bucket-range".
+    """
+    rules = rules_of(section)
     problems = list(found.problems)
-    readable = _examine_all(found.images, problems, progress)
+    readable: list[tuple[FoundImage, Examined]] = []
+    for image, result in zip(found.images, results, strict=True):
+        if isinstance(result, DatasetFault):
+            problems.append(result.problem("warning", image.path))
+        else:
+            readable.append((replace(image, width=result.width, height=result.height), result))
     images = _placed(readable, rules)
     problems += _judge_captions(found.folders, [image.found for image in images], section.trigger)
     if count_tokens is not None:
@@ -148,40 +143,14 @@ def check(
     return Report(usable, tuple(images), most_serious_first(problems), batch_size, epochs)
 
 
-def _image_as_json(image: CheckedImage) -> dict[str, Any]:
-    return {
-        "path": str(image.found.path),
-        "width": image.found.width,
-        "height": image.found.height,
-        "caption": image.found.caption,
-        "repeats": image.repeats,
-        "regularisation": image.found.folder.regularisation,
-        "bucket": list(image.placement.bucket),
-    }
+def is_much_enlarged(placement: Placement, width: int, height: int) -> bool:
+    """Whether a picture of `width` × `height` pixels has to be enlarged so much that it teaches a blur."""
+    return placement.resized[0] > width * _MUCH_ENLARGED and placement.resized[1] > height * _MUCH_ENLARGED
 
 
-def _examine_all(
-    images: tuple[FoundImage, ...], problems: list[Problem], progress: Callable[[int, int], None] | None
-) -> list[tuple[FoundImage, Examined]]:
-    """Decode all pictures, several at a time; Pillow's decoders leave the interpreter free meanwhile."""
-    readable: list[tuple[FoundImage, Examined]] = []
-    pool = ThreadPoolExecutor(min(_MOST_THREADS, os.cpu_count() or 1), thread_name_prefix="examine")
+def _try_examine(path: Path) -> Examination:
     try:
-        for done, (image, result) in enumerate(zip(images, pool.map(_try_examine, images), strict=True), start=1):
-            if isinstance(result, DatasetFault):
-                problems.append(result.problem("warning", image.path))
-            else:
-                readable.append((replace(image, width=result.width, height=result.height), result))
-            if progress is not None:
-                progress(done, len(images))
-    finally:
-        pool.shutdown(cancel_futures=True)
-    return readable
-
-
-def _try_examine(image: FoundImage) -> Examined | DatasetFault:
-    try:
-        return examine(image.path)
+        return examine(path)
     except DatasetFault as fault:
         return fault
 
@@ -242,10 +211,7 @@ def _judge_pictures(images: list[CheckedImage], any_found: bool) -> list[Problem
         return [Problem("stop", "no-readable-image", None, message, "See the reasons given for each file.")]
     problems = [_say_duplicates(paths) for paths in _same_bytes(images).values() if len(paths) > 1]
     small = [
-        image.found.path
-        for image in images
-        if image.placement.resized[0] > image.found.width * _MUCH_ENLARGED
-        and image.placement.resized[1] > image.found.height * _MUCH_ENLARGED
+        image.found.path for image in images if is_much_enlarged(image.placement, image.found.width, image.found.height)
     ]
     if small:
         size = f"{counted(len(small), 'picture')} much smaller than the training size"

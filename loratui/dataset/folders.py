@@ -245,7 +245,7 @@ def _nothing_found(root: Path, skipped: Sequence[Listing]) -> DatasetFault:
         return DatasetFault(
             "no-images", message, "Rename the folder so that it begins with the repeats, such as 5_name."
         )
-    right = _search_deeper(root)
+    right = search_deeper(root)
     if not right:
         extensions = ", ".join(sorted(extension[1:] for extension in image_extensions()))
         return DatasetFault(
@@ -261,7 +261,7 @@ def _nothing_found(root: Path, skipped: Sequence[Listing]) -> DatasetFault:
     )
 
 
-def _search_deeper(root: Path) -> list[Path]:
+def search_deeper(root: Path) -> list[Path]:
     """The folders to give instead of `root`, breadth first and bounded: above numbered folders, else the one itself."""
     right: dict[Path, None] = {}
     for listing in _walk(root, into_filled=False):

@@ -6,7 +6,7 @@ Reads names, headers and captions, never pixels; what cannot be used is left out
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,9 +83,41 @@ def scan(section: "Dataset") -> Scan:
     return Scan(root, folders, tuple(images), tuple(found))
 
 
+def scan_caption_again(found: Scan, section: "Dataset", path: Path) -> Scan:
+    """`found` with what the caption file `path` says now; whether it was changed, made or taken away.
+
+    Args:
+        found: An earlier scan of `section`.
+        section: The same settings as then.
+        path: The caption file, in one of the folders.
+    """
+    stem = os.path.splitext(path.name)[0]
+    here = {image.path: image for image in found.images if _is_of(image.path, path.parent, stem)}
+    if not here:
+        return found
+    folder = next(iter(here.values())).folder
+    problems = [problem for problem in found.problems if problem.path != path]
+    # Only this name is looked for: listing the folder would take as long as all its captions did.
+    extensions = _caption_extensions(section.caption_extension)
+    names = {path.name, *(stem + extension for extension in extensions)}
+    there = frozenset(name for name in names if os.path.lexists(folder.path / name))
+    by_stem = _caption_files(Listing(folder.path, (), (), there), extensions)
+    caption = _caption_of(folder.path, stem, by_stem, fallback_caption(folder, section.trigger), problems)
+    text = caption.text if folder.regularisation else with_trigger(caption.text, section.trigger)
+    images = (
+        replace(image, caption=text, caption_path=caption.path) if image.path in here else image
+        for image in found.images
+    )
+    return replace(found, images=tuple(images), problems=tuple(problems))
+
+
 def fallback_caption(folder: Folder, trigger: str) -> str:
     """The caption of a picture that has none: class tokens, with the trigger unless it is for regularisation."""
     return folder.class_tokens if folder.regularisation else with_trigger(folder.class_tokens, trigger)
+
+
+def _is_of(picture: Path, folder: Path, stem: str) -> bool:
+    return os.path.splitext(picture.name)[0] == stem and picture.parent == folder
 
 
 def _absolute(text: str) -> Path:

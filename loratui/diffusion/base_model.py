@@ -22,16 +22,12 @@ from transformers.utils import logging as transformers_logging
 from loratui.diffusion.schedule import NoiseSchedule, PredictionType
 from loratui.errors import BaseModelError, LoraFileError
 from loratui.hub.models import fetch, locate
+from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES
 from loratui.lora_file.header import Header, file_sha256, read_header
 from loratui.profile.schema import Model
 
 _SD1_CONFIGS = Path(__file__).parent / "configs" / "sd1"
 
-# Where CLIP ViT-L/14's tokenizer can be had, which every SD 1.x shares; the first is fetched if none is there.
-TOKENIZER_REPOSITORIES = (
-    ("openai/clip-vit-large-patch14", ""),
-    ("stable-diffusion-v1-5/stable-diffusion-v1-5", "tokenizer"),
-)
 # What the libraries raise for files that are damaged, incomplete or of another kind.
 _LOADING_ERRORS = (
     OSError,
@@ -138,6 +134,11 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
         base = _load(settings, source, vae, dtype)
         base.name = source.stem if source.is_file() else location.name
         base.move(device)
+    except torch.OutOfMemoryError as error:
+        raise BaseModelError(
+            f"OutOfMemory: the GPU's memory does not hold the base {settings.base}.",
+            "Close what else uses the GPU (nvidia-smi lists it).",
+        ) from error
     except _LOADING_ERRORS as error:
         raise BaseModelError(
             f"The base {settings.base} cannot be loaded: {_first_line(error)}",

@@ -3,6 +3,7 @@
 Knows files and labels; the drawing is `strength_grid`'s. Imports no torch.
 """
 
+import glob
 import hashlib
 import json
 import re
@@ -20,6 +21,7 @@ from loratui.profile.schema import Comparison
 
 CELLS = "cells"
 JSON_NAME = "comparison.json"
+USUAL_STRENGTH = 0.8
 _CELL = re.compile(r"row\d+_.*_[0-9a-f]{10}\.png")
 
 
@@ -77,6 +79,19 @@ def cell_file(row: Row, strength: float, parameters: Parameters) -> str:
     digest = hashlib.sha256(about.encode("utf-8", "replace")).hexdigest()[:10]
     label = re.sub(r"[^0-9A-Za-z]+", "-", row.lora.label).strip("-")[:40]
     return f"{CELLS}/row{row.number + 1:03}_{label}_seed{row.seed}_{strength:g}_{digest}.png"
+
+
+def same_cell(directory: Path, name: str) -> Path | None:
+    """The file in `directory/cells` that shows what the cell `name` shows, in whatever row; None without one."""
+    _, _, content = Path(name).name.partition("_")
+    return next((directory / CELLS).glob(f"row[0-9]*_{glob.escape(content)}"), None)
+
+
+def drawing_order(strengths: Sequence[float]) -> list[float]:
+    """The order in which strengths are drawn: none, the one nearest to the usual, then the rest, rising."""
+    rest = sorted(strength for strength in strengths if strength)
+    usual = sorted(rest, key=lambda strength: abs(strength - USUAL_STRENGTH))[:1]
+    return [*([0.0] if 0.0 in strengths else []), *usual, *(strength for strength in rest if strength not in usual)]
 
 
 def publish_comparison(

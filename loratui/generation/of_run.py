@@ -14,7 +14,7 @@ from loratui.generation.comparison_files import Cell, ComparisonResult
 from loratui.generation.publish import publish
 from loratui.generation.strength_grid import LoraEpoch, draw_comparison
 from loratui.lora_file.naming import versions
-from loratui.profile.schema import Profile
+from loratui.profile.schema import Model, Profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_landmarks
 from loratui.runs.history import fold
@@ -59,9 +59,7 @@ def compare_run(
         )
     files = [LoraEpoch(epoch_files[epoch], f"epoch {epoch}") for epoch in settings.epochs if epoch_files[epoch] != lora]
     others = [
-        lambda name=name: load_base(
-            profile.model.model_copy(update={"base": name, "vae": "", "prediction": "auto"}), device=device, dtype=dtype
-        )
+        lambda name=name: load_base(on_base(profile.model, name), device=device, dtype=dtype)
         for name in settings.other_bases
     ]
     result = draw_comparison(
@@ -74,15 +72,29 @@ def compare_run(
         on_cell=on_cell,
         on_progress=on_progress,
     )
-    grid = _place_of_grid(run, Path(profile.output.directory), lora.stem)
-    with open(result.grid, "rb") as source:
-        publish(grid, lambda target: shutil.copyfileobj(source, target))
+    directory = Path(profile.output.directory)
+    redrawn = fold(read_landmarks(run.events_path)).task == "compare"
+    if redrawn and not run.replaces_grid_path.exists():
+        grid = put_beside(result.grid, directory, lora.stem)
+    else:
+        grid = directory / f"{lora.stem}-grid.png"
+        _copy(result.grid, grid)
     return grid, result
 
 
-def _place_of_grid(run: RunDirectory, directory: Path, stem: str) -> Path:
-    redrawn = fold(read_landmarks(run.events_path)).task == "compare"
-    if not redrawn or run.replaces_grid_path.exists():
-        return directory / f"{stem}-grid.png"
+def on_base(model: Model, name: str) -> Model:
+    """The settings of another base: what belongs to the run's own base alone does not count there."""
+    return model.model_copy(update={"base": name, "vae": "", "prediction": "auto"})
+
+
+def put_beside(grid: Path, directory: Path, stem: str) -> Path:
+    """Copy a grid to where the LoRA `stem` lies, counting up beside those that are there; returns the copy."""
     candidates = (directory / f"{version}.png" for version in versions(f"{stem}-grid"))
-    return next(path for path in candidates if not path.exists())
+    place = next(path for path in candidates if not path.exists())
+    _copy(grid, place)
+    return place
+
+
+def _copy(grid: Path, place: Path) -> None:
+    with open(grid, "rb") as source:
+        publish(place, lambda target: shutil.copyfileobj(source, target))

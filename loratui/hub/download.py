@@ -1,28 +1,27 @@
 """Brings a base model from the Hugging Face hub, or from its cache when the hub cannot be reached.
 
-huggingface_hub does the work; here is decided which files are needed and whether what is cached is complete. Tokens
-are its matter alone: this module never sees one. Nothing is printed.
+huggingface_hub does the work (`large_files.py` what it does not: to go on after a cut); here is decided which files are
+needed and whether what is cached is complete. Tokens are its matter alone: this module never sees one. Nothing is
+printed.
 """
 
 import glob
 import io
-import shutil
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import HfApi, constants, hf_hub_download, snapshot_download, try_to_load_from_cache
+from huggingface_hub import hf_hub_download, snapshot_download
 from tqdm.std import tqdm  # type: ignore[import-untyped]
 
 from loratui.errors import BaseModelError
+from loratui.hub.cache import cached, partial_bytes
+from loratui.hub.large_files import LARGE_BYTES, bring_large_files
+from loratui.hub.listing import lacking_sizes, list_repository, wanted_sizes
 from loratui.hub.location import BaseLocation, Report
-from loratui.hub.refusals import base_model_error, is_hub_failure, no_room, no_such_file
-from loratui.hub.repository import is_complete, wanted_files
-
-_SPARE_BYTES = 200_000_000
-_SECONDS_TO_ANSWER = 15
+from loratui.hub.refusals import base_model_error, is_hub_failure
+from loratui.hub.room import check_room
 
 
 def fetch_from_hub(location: BaseLocation, report: Report | None, others: Iterable[tuple[Path, int]] = ()) -> Path:
@@ -36,86 +35,53 @@ def fetch_from_hub(location: BaseLocation, report: Report | None, others: Iterab
     except Exception as failure:
         if isinstance(failure, BaseModelError) or not is_hub_failure(failure):
             raise
-        cached = _cached(location)
-        if cached is not None:
-            return cached
+        copy = cached(location)
+        if copy is not None:
+            return copy
         raise base_model_error(failure, location) from None
 
 
 def _download(location: BaseLocation, report: Report | None, others: Iterable[tuple[Path, int]]) -> Path:
-    sizes = _listing(location)
-    chosen = [location.filename] if location.filename else wanted_files(sizes, location.repo_id)
-    if location.filename and location.filename not in sizes:
-        raise no_such_file(location, sizes)
-    lacking = _lacking_bytes(location, {name: sizes[name] for name in chosen})
-    check_room(location, lacking, others)
-    bars = _reporting_bars(report, lacking)
+    listing = list_repository(location)
+    lacking = lacking_sizes(location, listing)
+    total = sum(lacking.values())
+    check_room(location, max(0, total - partial_bytes(location.repo_id)), others)
+    progress = _Progress(report, total)
+    bring_large_files(location, [name for name, size in lacking.items() if size >= LARGE_BYTES], progress.add)
+    bars = _reporting_bars(progress)
     if location.filename:
         found = hf_hub_download(location.repo_id, location.filename, revision=location.revision, tqdm_class=bars)
     else:
-        patterns = [glob.escape(name) for name in chosen]
+        patterns = [glob.escape(name) for name in wanted_sizes(location, listing)]
         found = snapshot_download(
             location.repo_id, revision=location.revision, allow_patterns=patterns, tqdm_class=bars
         )
-    if report is not None and lacking:
-        report(lacking, lacking)  # files of the same content are fetched once
+    if total:
+        progress.finish()  # files of the same content are fetched once
     return Path(found)
 
 
-def _listing(location: BaseLocation) -> dict[str, int]:
-    """Names and sizes of the repository's files. Asked first because, of all requests, this one fails at once."""
-    info = HfApi().model_info(
-        location.repo_id, revision=location.revision, files_metadata=True, timeout=_SECONDS_TO_ANSWER
-    )
-    return {file.rfilename: file.size or 0 for file in info.siblings or ()}
+class _Progress:
+    """Adds up what several threads bring, and reports it."""
+
+    def __init__(self, report: Report | None, total: int) -> None:
+        self._report = report
+        self._total = total
+        self._done = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        with self._lock:
+            self._done += count
+            if self._report is not None and self._total:
+                self._report(min(max(self._done, 0), self._total), self._total)
+
+    def finish(self) -> None:
+        self.add(self._total - self._done)
 
 
-def _lacking_bytes(location: BaseLocation, sizes: dict[str, int]) -> int:
-    def is_here(name: str) -> bool:
-        return isinstance(try_to_load_from_cache(location.repo_id, name, revision=location.revision), str)
-
-    return sum(size for name, size in sizes.items() if not is_here(name))
-
-
-def check_room(location: BaseLocation, lacking: int, others: Iterable[tuple[Path, int]] = ()) -> None:
-    """Refuse a download for which the cache's disk has no room beside what `others` will write to the same disk.
-
-    Raises:
-        BaseModelError: says what is needed and what is free.
-    """
-    cache = _nearest_existing(Path(constants.HF_HUB_CACHE))
-    with suppress(OSError):
-        disk = cache.stat().st_dev
-        later = sum(size for directory, size in others if _nearest_existing(directory).stat().st_dev == disk)
-        free = shutil.disk_usage(cache).free
-        if lacking and lacking + later + _SPARE_BYTES > free:
-            raise no_room(location.repo_id, lacking + later + _SPARE_BYTES, free)
-
-
-def _nearest_existing(path: Path) -> Path:
-    place = path.expanduser().absolute()
-    while not place.exists():
-        place = place.parent
-    return place
-
-
-def _cached(location: BaseLocation) -> Path | None:
-    """The complete copy in the cache, if there is one."""
-    wanted = location.filename or "model_index.json"
-    for name in (wanted, "config.json"):
-        found = try_to_load_from_cache(location.repo_id, name, revision=location.revision)
-        if not isinstance(found, str):
-            continue
-        if location.filename:
-            return Path(found)
-        folder = Path(found).parent
-        return folder if is_complete(folder) else None
-    return None
-
-
-def _reporting_bars(report: Report | None, total: int) -> type[Any]:
-    """A progress bar class that draws nothing and passes the bytes on to `report`."""
-    lock = threading.Lock()
+def _reporting_bars(progress: _Progress) -> type[Any]:
+    """A progress bar class that draws nothing and passes the bytes on to `progress`."""
 
     class Bars(tqdm):  # type: ignore[misc]
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -130,9 +96,8 @@ def _reporting_bars(report: Report | None, total: int) -> type[Any]:
 
         def update(self, n: float | None = 1) -> bool | None:
             drawn: bool | None = super().update(n)
-            if report is not None and self._counts:
-                with lock:
-                    report(min(int(self.n), total), total)
+            if self._counts:
+                progress.add(int(n or 0))
             return drawn
 
     return Bars

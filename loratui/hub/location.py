@@ -17,6 +17,12 @@ CONVERT = (
     "Pickled files can run code when they are opened: get its .safetensors version, or convert it once with "
     "AUTOMATIC1111 (Checkpoint Merger, one model, format safetensors) or huggingface.co/spaces/safetensors/convert."
 )
+SIGN_IN = "sign in on this computer with `hf auth login`"
+# Repositories that left the hub, and where the same files are maintained.
+RETIRED = {
+    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
+    "runwayml/stable-diffusion-inpainting": "stable-diffusion-v1-5/stable-diffusion-inpainting",
+}
 
 
 @dataclass(frozen=True)

@@ -12,15 +12,9 @@ from huggingface_hub import errors as hub_errors
 from huggingface_hub import get_token
 
 from loratui.errors import BaseModelError
-from loratui.hub.location import BaseLocation
+from loratui.hub.location import RETIRED, SIGN_IN, BaseLocation
+from loratui.hub.room import no_room
 from loratui.safe_text import printable
-
-# Repositories that left the hub, and where the same files are maintained.
-_RETIRED = {
-    "runwayml/stable-diffusion-v1-5": "stable-diffusion-v1-5/stable-diffusion-v1-5",
-    "runwayml/stable-diffusion-inpainting": "stable-diffusion-v1-5/stable-diffusion-inpainting",
-}
-_SIGN_IN = "sign in on this computer with `hf auth login`"
 
 
 def is_hub_failure(failure: Exception) -> bool:
@@ -29,16 +23,16 @@ def is_hub_failure(failure: Exception) -> bool:
     return (
         isinstance(failure, OSError | RuntimeError | ValueError)
         or type(failure).__module__.startswith("huggingface_hub.")
-        or _is_transport(failure)
+        or is_transport(failure)
     )
 
 
 def base_model_error(failure: Exception, location: BaseLocation) -> BaseModelError:
     """Say in plain words why `location` could not be fetched."""
     name = printable(location.repo_id)
-    page = _page(location.repo_id)
+    page = page_of(location.repo_id)
     if isinstance(failure, hub_errors.GatedRepoError):
-        step = "" if get_token() else f", {_SIGN_IN},"
+        step = "" if get_token() else f", {SIGN_IN},"
         return BaseModelError(
             f"{name} is gated: its owner asks everyone to accept conditions first.",
             f"Open {page} in a browser, accept them{step} and try again.",
@@ -76,25 +70,26 @@ def no_such_file(location: BaseLocation, present: Iterable[str]) -> BaseModelErr
     todo = (
         f"Did you mean {name}/{printable(near[0])}?"
         if near
-        else f"See its files at {_page(location.repo_id)}/tree/main."
+        else f"See its files at {page_of(location.repo_id)}/tree/main."
     )
     return BaseModelError(f"{name} has no file {filename}.", todo)
 
 
-def _page(repo_id: str) -> str:
+def page_of(repo_id: str) -> str:
+    """The address of a repository's page, to be read by a person."""
     return f"{os.environ.get('HF_ENDPOINT', 'https://huggingface.co').rstrip('/')}/{printable(repo_id)}"
 
 
 def _not_found(repo_id: str, page: str) -> BaseModelError:
     name = printable(repo_id)
-    if repo_id in _RETIRED:
+    if repo_id in RETIRED:
         return BaseModelError(
-            f"{name} was taken off the hub.", f"The same model is maintained as {_RETIRED[repo_id]}: use that id."
+            f"{name} was taken off the hub.", f"The same model is maintained as {RETIRED[repo_id]}: use that id."
         )
     if get_token():
         private = "if it is private, the account signed in here must have access to it"
     else:
-        private = f"if it is private, {_SIGN_IN}"
+        private = f"if it is private, {SIGN_IN}"
     return BaseModelError(f"There is no model {name} on the hub, or it is private.", f"Check {page}; {private}.")
 
 
@@ -122,7 +117,7 @@ def _not_reached(failure: Exception, location: BaseLocation, name: str) -> BaseM
             )
         todo = "Check the token's permissions." if status == 403 else "Try again later."
         return BaseModelError(f"The hub answered {status} when asked for {name}.", todo)
-    if not isinstance(cause, ConnectionError | hub_errors.LocalEntryNotFoundError) and not _is_transport(cause):
+    if not isinstance(cause, ConnectionError | hub_errors.LocalEntryNotFoundError) and not is_transport(cause):
         return BaseModelError(
             f"The download of {printable(location.name)} broke off ({type(cause).__name__}).",
             "Try again: what has arrived is kept.",
@@ -130,15 +125,6 @@ def _not_reached(failure: Exception, location: BaseLocation, name: str) -> BaseM
     return BaseModelError(
         f"{printable(location.name)} is not (completely) on this computer, and the hub cannot be reached.",
         "Check the network (and HF_ENDPOINT, HTTPS_PROXY where used), or give the path of a local copy.",
-    )
-
-
-def no_room(name: str, needed: int = 0, free: int = 0) -> BaseModelError:
-    """Say that the disk of the hub's cache is full."""
-    figures = f" It needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free." if needed else ""
-    return BaseModelError(
-        f"There is not enough disk space for {name}.{figures}",
-        "Make room (`hf cache ls` shows what is stored), or set HF_HOME to a larger disk.",
     )
 
 
@@ -150,6 +136,7 @@ def _root(failure: BaseException) -> BaseException:
     return cause
 
 
-def _is_transport(failure: BaseException) -> bool:
+def is_transport(failure: BaseException) -> bool:
+    """Whether the connection failed, and not the question or its answer."""
     # The HTTP library under huggingface_hub changed its name with its versions; each has exceptions of its own.
     return type(failure).__module__.split(".")[0] in ("httpx", "httpx2", "httpcore", "httpcore2", "requests")

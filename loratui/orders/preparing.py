@@ -1,16 +1,16 @@
-"""From a profile to a run directory. Everything that can be refused is refused before the first file is written."""
+"""From a profile to a run directory. Everything that can be refused is refused before the first file is written.
+
+Knows no terminal and no screen: what a person should hear comes back as values, or as an error that carries them.
+"""
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loratui.command_line.planning import say_plan, say_problems
-from loratui.command_line.terminal import Refused, Terminal
 from loratui.dataset.checks import Report, check
-from loratui.errors import LoratuiError, RunError
+from loratui.errors import DatasetError, LoratuiError, RunError
 from loratui.generation.check import check_comparison
-from loratui.hub.models import fetch, locate
 from loratui.lora_file.naming import next_free, versions
 from loratui.paths import runs_directory
 from loratui.profile.changes import apply_overrides, resolve_paths
@@ -18,12 +18,20 @@ from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Profile
 from loratui.profile.store import find_profile, load_profile, profile_name_of
 from loratui.runs.directory import RunDirectory, create_run, list_runs
-from loratui.runs.places import DiskNeed
 from loratui.runs.plan import Plan, make_plan
 from loratui.runs.removal import remove_run
 from loratui.runs.state import run_state
 
 DEMO = "demo"
+
+
+class DatasetRefused(DatasetError):
+    """The pictures cannot be trained as they are; `report` holds everything that its check found."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report.stops[0].message, report.stops[0].fix)
+        self.report = report
+        self.problems = report.problems
 
 
 @dataclass(frozen=True)
@@ -38,14 +46,22 @@ class Order:
 
 @dataclass(frozen=True)
 class Prepared:
-    """A training that was checked and could begin."""
+    """A training that was checked and could begin.
+
+    Attributes:
+        profile: The order's, with absolute paths and a name for its output that is free.
+        report: The check of its pictures, whose problems are warnings and notes.
+        notes: Sentences on what was decided differently from the order.
+    """
 
     order: Order
     profile: Profile
     plan: Plan
+    report: Report
+    notes: tuple[str, ...] = ()
 
 
-def order_of(name_or_path: str, overrides: Sequence[str]) -> Order:
+def order_of(name_or_path: str, overrides: Sequence[str] = ()) -> Order:
     """The training that a saved profile or a TOML file asks for."""
     path = find_profile(name_or_path)
     profile = apply_overrides(load_profile(name_or_path), overrides)
@@ -53,7 +69,7 @@ def order_of(name_or_path: str, overrides: Sequence[str]) -> Order:
     return Order(profile, name, str(path.absolute()), tuple(overrides))
 
 
-def demo_order(out: str) -> Order:
+def demo_order(out: str = "") -> Order:
     """The packaged pictures on the packaged base."""
     profile = demo_profile()
     if out:
@@ -61,26 +77,46 @@ def demo_order(out: str) -> Order:
     return Order(profile, profile.output.name or DEMO, DEMO)
 
 
-def prepare(orders: Sequence[Order], force: bool, terminal: Terminal) -> list[Prepared]:
-    """Check every order and say its plan; nothing is written.
+def prepare(orders: Sequence[Order], force: bool = False) -> list[Prepared]:
+    """Check every order and plan it; nothing is written.
+
+    Args:
+        force: Replace files of the same name instead of taking the next free one.
 
     Raises:
-        LoratuiError: one of them cannot be trained.
+        DatasetRefused: pictures of one of them cannot be trained.
+        LoratuiError: one of them cannot be trained for another reason.
     """
-    prepared: list[Prepared] = []
+    return list(prepare_each(orders, force))
+
+
+def prepare_each(
+    orders: Sequence[Order],
+    force: bool = False,
+    on_report: Callable[[Report], None] = lambda report: None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Prepared]:
+    """Yield what `prepare` returns, each order as soon as it is planned.
+
+    Args:
+        progress: Called with (pictures checked, pictures in all) from the calling thread; may raise to give up.
+        on_report: Called with what the check of each order's pictures found, before anything is refused for it.
+    """
+    taken: set[tuple[str, str]] = set()
     for order in orders:
         profile = resolve_paths(order.profile, Path.cwd())
-        earlier = {(other.profile.output.directory, other.profile.output.name) for other in prepared}
-        profile.output.name = _free_name(profile.output.directory, order.name, earlier, force)
-        report = check(profile.dataset, profile.training.batch_size, profile.training.epochs)
-        _refuse_stops(report, terminal)
+        profile.output.name = _free_name(profile.output.directory, order.name, taken, force)
+        taken.add((profile.output.directory, profile.output.name))
+        report = check(profile.dataset, profile.training.batch_size, profile.training.epochs, progress=progress)
+        on_report(report)
+        if report.stops:
+            raise DatasetRefused(report)
         plan = make_plan(profile, report)
         check_comparison(profile, plan.manifest)
+        notes = []
         if profile.output.name != order.name:
-            terminal.say(f"{order.name} is taken, by files or by a run that can be resumed; this is {plan.name}.")
-        say_plan(plan, terminal)
-        prepared.append(Prepared(order, profile, plan))
-    return prepared
+            notes.append(f"{order.name} is taken, by files or by a run that can be resumed; this is {plan.name}.")
+        yield Prepared(order, profile, plan, report, tuple(notes))
 
 
 def create_all(prepared: Sequence[Prepared]) -> list[RunDirectory]:
@@ -104,15 +140,10 @@ def create_all(prepared: Sequence[Prepared]) -> list[RunDirectory]:
     return runs
 
 
-def fetch_bases(profile: Profile, terminal: Terminal, needs: Iterable[DiskNeed] = ()) -> None:
-    """Make sure that every base of a profile is on this computer; `needs` is what will be written besides."""
-    others = [(need.directory, need.bytes) for need in needs]
-    for base in (profile.model.base, profile.model.vae, *profile.comparison.other_bases):
-        if base:
-            location = locate(base)
-            if location.kind in ("hub", "hub_file"):
-                terminal.say(f"Making sure that {location.name} is on this computer; a first download takes a while.")
-            fetch(location, others=others)
+def bases_of(profile: Profile) -> tuple[str, ...]:
+    """Every base that a run of this profile reads, as the profile names it, each once."""
+    named = (profile.model.base, profile.model.vae, *profile.comparison.other_bases)
+    return tuple(dict.fromkeys(filter(None, named)))
 
 
 def _free_name(directory: str, name: str, taken: set[tuple[str, str]], force: bool) -> str:
@@ -136,10 +167,3 @@ def _is_promised(directory: str, name: str) -> bool:
                 if (output.directory, output.name.lower()) == (directory, name.lower()):
                     return True
     return False
-
-
-def _refuse_stops(report: Report, terminal: Terminal) -> None:
-    say_problems(report.problems, terminal)
-    if report.stops:
-        first = report.stops[0]
-        raise Refused(first.message, first.fix, problems=report.as_json()["problems"])

@@ -4,10 +4,9 @@ Knows how a person writes a value on a command line; the profile given is never 
 """
 
 import os
-import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 from pydantic.fields import FieldInfo
 
@@ -16,10 +15,10 @@ from loratui.profile.complaints import unknown_key
 from loratui.profile.fields import split_lora, why_not_plain
 from loratui.profile.schema import SECTIONS, Profile
 from loratui.profile.store import validated
+from loratui.profile.text import misread, read_text
 from loratui.safe_text import printable
 
 _PATH_STARTS = ("/", "./", "../", "~")
-_TOML_BEGINNINGS = {"[": "a list", "{": "a table", '"': "a text in quotes", "'": "a text in quotes"}
 
 
 def apply_overrides(
@@ -98,32 +97,9 @@ def _lora(text: str, relative_to: Path) -> str:
 
 
 def _read_value(text: str, field: FieldInfo, name: str) -> Any:
-    origin = get_origin(field.annotation)
-    value = _toml_value(text)
-    if field.annotation is str or (origin is Literal and isinstance(get_args(field.annotation)[0], str)):
-        return value if isinstance(value, str) else _whole_text(text, name) if value is None else text
-    if origin is list and not isinstance(value, list):
-        listed = _toml_value(f"[{text}]")
-        return listed if isinstance(listed, list) else [_whole_text(text, name)]
-    if field.annotation is bool and text.lower() in ("true", "false"):
-        return text.lower() == "true"
-    return text if value is None else value
-
-
-def _whole_text(text: str, name: str) -> str:
-    """`text`, unless it begins like a list and is none: taken as text it would quietly mean something else."""
-    if (kind := _TOML_BEGINNINGS.get(text[:1])) is not None:
+    if kind := misread(text, field):
         raise ProfileError(
             f"--set: the value of {name} begins like {kind} but is not one.",
             "Close its quotes." if text[0] in "'\"" else f"Close it; or, if it is text: --set '{name}=\"{text[0]}…\"'",
         )
-    return text
-
-
-def _toml_value(text: str) -> Any:
-    """The value that `text` is in TOML, or None."""
-    try:
-        values = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
-        return None
-    return values["value"] if len(values) == 1 else None
+    return read_text(text, field)

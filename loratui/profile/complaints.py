@@ -15,48 +15,13 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from loratui.errors import ProfileError
+from loratui.profile.kohya import KOHYA_KEYS
 from loratui.profile.schema import SCHEMA_VERSION, SECTIONS
 from loratui.safe_text import printable
 
 _SECRET_KEY = re.compile(r"(.*_)?(token|api_?key|password|passwd|secret|credentials?)", re.IGNORECASE)
 _SECRET_VALUE = re.compile(r"hf_\w{8,}")
 _UPPER_LIMIT_WORTH_SAYING = 100
-
-# What kohya's configuration files call the same thing.
-_KOHYA_KEYS = {
-    "pretrained_model_name_or_path": "model.base",
-    "v_parameterization": "model.prediction",
-    "train_data_dir": "dataset.path",
-    "reg_data_dir": "dataset.regularisation_path",
-    "image_dir": "dataset.path",
-    "num_repeats": "dataset.repeats",
-    "enable_bucket": "dataset.bucketing",
-    "flip_aug": "dataset.flip",
-    "shuffle_caption": "dataset.shuffle",
-    "caption_dropout_rate": "dataset.dropout",
-    "caption_tag_dropout_rate": "dataset.tag_dropout",
-    "class_tokens": "dataset.trigger",
-    "network_dim": "network.rank",
-    "network_alpha": "network.alpha",
-    "network_dropout": "network.dropout",
-    "conv_dim": "network.conv_rank",
-    "train_batch_size": "training.batch_size",
-    "max_train_epochs": "training.epochs",
-    "max_train_steps": "training.steps",
-    "gradient_accumulation_steps": "training.gradient_accumulation",
-    "learning_rate": "training.unet_lr",
-    "optimizer_type": "training.optimizer",
-    "lr_scheduler": "training.scheduler",
-    "lr_warmup_steps": "training.warmup",
-    "save_every_n_epochs": "training.save_every",
-    "save_last_n_epochs": "training.keep_last",
-    "num_processes": "accelerate.processes",
-    "output_name": "output.name",
-    "output_dir": "output.directory",
-    "save_precision": "output.precision",
-    "sample_prompts": "comparison.prompts",
-    "cfg_scale": "comparison.guidance",
-}
 
 
 def profile_error(refusal: ValidationError, source: str, option_names: Mapping[str, str] | None = None) -> ProfileError:
@@ -142,7 +107,7 @@ def _nearest(section: str, key: str) -> str:
         near_section = difflib.get_close_matches(section.lower(), SECTIONS, n=1)
         return _nearest(near_section[0] if near_section else "", key)
     everywhere = {field: f"{name}.{field}" for name in reversed(SECTIONS) for field in SECTIONS[name].model_fields}
-    known = {**_KOHYA_KEYS, **everywhere}
+    known = {**KOHYA_KEYS, **everywhere}
     if section:
         own = difflib.get_close_matches(wanted, SECTIONS[section].model_fields, n=1, cutoff=0.65)
         if own:

@@ -234,9 +234,9 @@ class Output(Section):
     """The finished LoRA file."""
 
     name: NameOrEmpty = setting(
-        "", "File name", "Without .safetensors; empty: the profile's name. <lora:NAME:0.8> uses it."
+        "", "Output name", "Without .safetensors; empty: the profile's name. <lora:NAME:0.8> uses it."
     )
-    directory: FilledText = setting("output", "Folder", "Where the LoRA and the comparison grid are written.")
+    directory: FilledText = setting("output", "Output folder", "Where the LoRA and the comparison grid are written.")
     precision: Literal["fp16", "bf16", "fp32"] = setting(
         "fp16", "File precision", "fp16 is small and read by every tool."
     )

@@ -21,7 +21,8 @@ from loratui.errors import RunError
 from loratui.profile.schema import Profile
 from loratui.profile.store import read_profile, write_profile
 
-Task = Literal["train", "compare"]
+Task = Literal["train", "compare", "try"]
+TRY = "try"
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,17 @@ class RunDirectory:
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return f"{self.path.parent.name}/{TRY}" if self.is_trying else self.path.name
+
+    @property
+    def trying(self) -> "RunDirectory":
+        """Where strengths are tried: a directory like a run's own, for a worker and a place in the queue of its own."""
+        return RunDirectory(self.path / TRY)
+
+    @property
+    def is_trying(self) -> bool:
+        """Whether strengths are tried here, and nothing is trained."""
+        return self.path.name == TRY
 
     @property
     def profile_path(self) -> Path:

@@ -90,6 +90,8 @@ def _died(run: RunDirectory, history: History, returncode: object) -> WorkerFail
 
 
 def _resume(run: RunDirectory, history: History) -> str:
+    if history.task == "try":
+        return "Draw again; it is started anew."
     if history.task == "compare":
         return f"Draw it again: loratui compare {printable(run.name)}."
     return f"Go on with it: loratui resume {printable(run.name)}."

@@ -74,7 +74,7 @@ class History:
         if kind == "step":
             self._take_step(event)
         elif kind in ENDS:
-            if self.task == "compare":
+            if self.task != "train":
                 self.comparison_end = event
             else:
                 self.end = event
@@ -110,7 +110,7 @@ class History:
     @property
     def last(self) -> Event | None:
         """The last word on the task that the latest attempt does."""
-        return self.comparison_end if self.task == "compare" else self.end
+        return self.end if self.task == "train" else self.comparison_end
 
     @property
     def first_loss(self) -> float | None:
@@ -136,7 +136,8 @@ class History:
     def _begin(self, attempt: int, event: Event) -> None:
         """A worker was started: what only the one before it said is over."""
         self.attempt, self.attempts = attempt, self.attempts + 1
-        self.task = "compare" if event.get("task") == "compare" else "train"
+        task = event.get("task")
+        self.task = task if task in ("compare", "try") else "train"
         if self.task == "train":
             self.end = None
         self.comparison_end = self.exited = self.resumed = self.pid = None

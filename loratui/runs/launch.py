@@ -58,13 +58,13 @@ def start_again(ticket: Ticket) -> None:
 
 
 def settings_for(run: RunDirectory, task: Task) -> Accelerate:
-    """The processes that do a run's task here; a comparison is drawn by one.
+    """The processes that do a run's task here; one draws.
 
     Raises:
         ProfileError: the run's profile cannot be read.
     """
     settings = run.read_profile(task).accelerate
-    alone = {"processes": 1, "machines": 1, "machine_rank": 0} if task == "compare" else {}
+    alone = {"processes": 1, "machines": 1, "machine_rank": 0} if task != "train" else {}
     return settings.model_copy(update=alone)
 
 

@@ -7,6 +7,7 @@ own fills no gap. Writes that file and knows no process.
 import sys
 from pathlib import Path
 
+from loratui.environment.accelerate_config import config_values, yaml_text
 from loratui.errors import RunError
 from loratui.profile.schema import Accelerate
 from loratui.runs.directory import RunDirectory
@@ -35,6 +36,29 @@ def worker_program(run: RunDirectory, settings: Accelerate) -> tuple[list[str], 
     return [sys.executable, *launch, *_WORKER], environment
 
 
+def check_accelerate(settings: Accelerate, has_gpu: bool) -> None:
+    """Refuse what this computer or the engine cannot do with these settings.
+
+    Args:
+        has_gpu: Whether this computer has a GPU that a training would see.
+
+    Raises:
+        RunError: There is no GPU to use, the numbers do not fit together, or compilation is asked for.
+    """
+    if settings.device == "cuda" and not has_gpu:
+        # The worker would say the same, but only after everything before it.
+        raise RunError(
+            'The profile asks for a GPU (accelerate.device = "cuda"), but torch sees none.',
+            'Check the driver with nvidia-smi, or set accelerate.device to "auto".',
+        )
+    check_processes(settings)
+    if settings.dynamo != "no":
+        raise RunError(
+            f"accelerate.dynamo is {settings.dynamo}, but the training loop does not compile yet.",
+            'Set accelerate.dynamo to "no".',
+        )
+
+
 def check_processes(settings: Accelerate) -> None:
     """Refuse numbers of processes, machines and GPUs that do not fit together.
 
@@ -50,7 +74,8 @@ def check_processes(settings: Accelerate) -> None:
     here, gpus = settings.processes // settings.machines, settings.gpu_ids.split(",")
     if settings.gpu_ids != "all" and len(gpus) != here:
         raise RunError(
-            f"accelerate.gpu_ids names {len(gpus)} GPUs, but this machine is to run {here} processes.",
+            f"accelerate.gpu_ids names {len(gpus)} GPU{'' if len(gpus) == 1 else 's'}, but this machine is to run "
+            f"{here} process{'' if here == 1 else 'es'}.",
             "Name one GPU per process, or set accelerate.gpu_ids to all.",
         )
 
@@ -61,29 +86,16 @@ def write_accelerate_config(file: Path, settings: Accelerate) -> Path:
     Raises:
         RunError: It cannot be written.
     """
-    values: dict[str, str | int | bool] = {
-        "compute_environment": "LOCAL_MACHINE",
-        "debug": False,
-        "distributed_type": "MULTI_GPU",
-        "downcast_bf16": "'no'",
-        "dynamo_backend": "'no'",
-        "enable_cpu_affinity": False,
+    values = {
+        # Precision is the engine's own; accelerate only starts processes.
+        **config_values(settings, "no", on_cpu=False),
+        "dynamo_backend": "no",
         "gpu_ids": "all",  # the visible ones: CUDA_VISIBLE_DEVICES holds the choice
-        "machine_rank": settings.machine_rank,
         "main_process_ip": settings.main_address or "127.0.0.1",
         "main_process_port": settings.main_port,
-        "main_training_function": "main",
-        # Precision is the engine's own; accelerate only starts processes.
-        "mixed_precision": "'no'",
-        "num_machines": settings.machines,
-        "num_processes": settings.processes,
-        "rdzv_backend": "static",
-        "same_network": True,
-        "use_cpu": False,
     }
-    lines = [f"{key}: {str(value).lower() if isinstance(value, bool) else value}\n" for key, value in values.items()]
     try:
-        file.write_text("".join(lines), encoding="utf-8")
+        file.write_text(yaml_text(values), encoding="utf-8")
     except OSError as error:
         raise RunError(f"{file} cannot be written: {error.strerror or error}.") from error
     return file

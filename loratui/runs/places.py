@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loratui.environment.disks import nearest_existing, size_text
 from loratui.errors import RunError
 from loratui.safe_text import printable
 
@@ -58,22 +59,3 @@ def check_room(needs: Iterable[DiskNeed]) -> None:
                 "Make room, save less often (training.save_every, training.keep_last), or choose another disk "
                 "(output.directory, LORATUI_HOME).",
             )
-
-
-def nearest_existing(path: Path) -> Path:
-    """`path` itself, or the nearest directory above it that exists."""
-    path = path.expanduser().absolute()
-    for place in (path, *path.parents):
-        if os.path.lexists(place):
-            return place
-    return path
-
-
-def size_text(number: int) -> str:
-    """Bytes in a person's units: `9.5 MB`."""
-    size = float(number)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"

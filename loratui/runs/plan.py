@@ -14,15 +14,15 @@ from loratui.dataset.captions import PROMPTS_FROM_CAPTIONS
 from loratui.dataset.checks import Report
 from loratui.dataset.manifest import Manifest, freeze
 from loratui.dataset.schedule import steps_per_epoch, total_steps
+from loratui.environment.gpu import has_amd_driver, visible_gpus
 from loratui.errors import RunError
 from loratui.hub.models import BaseLocation, fetch, locate
 from loratui.lora_file.install import lora_folder
 from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
-from loratui.runs.launcher import check_processes
+from loratui.runs.launcher import check_accelerate
 from loratui.runs.places import DiskNeed, check_room, check_writable
-from loratui.runs.slots import visible_gpus
 from loratui.safe_text import printable
 
 # LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
@@ -101,7 +101,7 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     per_epoch = steps_per_epoch(manifest, training.batch_size, processes, training.gradient_accumulation)
     steps = total_steps(manifest, profile)
     epochs = -(-steps // per_epoch) if per_epoch else 0
-    saved = _saved_epochs(profile, epochs)
+    saved = saved_epochs(profile, epochs)
     _check_compared_epochs(profile, saved, epochs)
     files = _files(profile, output, saved)
     _check_files(files)
@@ -154,7 +154,7 @@ def _buckets(manifest: Manifest) -> tuple[PlannedBucket, ...]:
     return tuple(PlannedBucket(*size, images[size], samples[size]) for size in sorted(images))
 
 
-def _saved_epochs(profile: Profile, epochs: int) -> range:
+def saved_epochs(profile: Profile, epochs: int) -> range:
     """The epochs whose own files will be there in the end, beside the last one's."""
     saved = range(profile.training.save_every, epochs, profile.training.save_every)
     return saved[-profile.training.keep_last :] if profile.training.keep_last else saved
@@ -162,23 +162,11 @@ def _saved_epochs(profile: Profile, epochs: int) -> range:
 
 def _check_engine(profile: Profile) -> None:
     """Refuse what this installation cannot do."""
-    # NVML knows NVIDIA's cards only; /dev/kfd is AMD's driver, whose cards torch calls cuda too.
-    if profile.accelerate.device == "cuda" and not visible_gpus() and not Path("/dev/kfd").exists():
-        # The worker would say the same, but only after everything before it.
-        raise RunError(
-            'The profile asks for a GPU (accelerate.device = "cuda"), but torch sees none.',
-            'Check the driver with nvidia-smi, or set accelerate.device to "auto".',
-        )
-    check_processes(profile.accelerate)
+    check_accelerate(profile.accelerate, has_gpu=bool(visible_gpus()) or has_amd_driver())
     if profile.training.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
         raise RunError(
             "training.optimizer is adamw8bit, but the package bitsandbytes is not installed.",
             "Install it (pip install 'loratui[adamw8bit]'), or set training.optimizer to adamw.",
-        )
-    if profile.accelerate.dynamo != "no":
-        raise RunError(
-            f"accelerate.dynamo is {profile.accelerate.dynamo}, but the training loop does not compile yet.",
-            'Set accelerate.dynamo to "no".',
         )
 
 
@@ -215,15 +203,26 @@ def _check_files(files: Iterable[Path]) -> None:
 
 def _output_bytes(profile: Profile, base: BaseLocation, files: int) -> int:
     grid = _grid_bytes(profile) if profile.comparison.enabled else 0
-    return _parameters(profile, base) * _BYTES[profile.output.precision] * files + grid
+    return lora_bytes(profile, base) * files + grid
 
 
 def _state_bytes(profile: Profile, base: BaseLocation) -> int:
     """A resume checkpoint: masters and AdamW's two moments in fp32."""
-    return _parameters(profile, base) * 3 * 4
+    return lora_parameters(profile, base) * 3 * 4
 
 
-def _parameters(profile: Profile, base: BaseLocation) -> int:
+def lora_bytes(profile: Profile, base: BaseLocation) -> int:
+    """About the size of one LoRA file."""
+    return lora_parameters(profile, base) * bytes_of(profile)
+
+
+def bytes_of(profile: Profile) -> int:
+    """Bytes of a parameter in the files that the run writes."""
+    return _BYTES[profile.output.precision]
+
+
+def lora_parameters(profile: Profile, base: BaseLocation) -> int:
+    """About how many parameters the LoRA has."""
     network = profile.network
     unet = _UNET_PER_RANK_WITH_CONV if network.conv_rank else _UNET_PER_RANK
     parameters = network.rank * unet + network.conv_rank * _UNET_PER_CONV_RANK

@@ -16,7 +16,7 @@ from loratui.errors import RunError
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.events import EventWriter, events_size
 from loratui.runs.lock import is_attended
-from loratui.runs.slots import Wish, queue_directory
+from loratui.runs.slots import Wish, queue_directory, slot_holders
 from loratui.safe_text import printable
 
 _WAITING, _STARTING = ".waiting", ".starting"
@@ -81,7 +81,8 @@ def add_ticket(run: RunDirectory, task: Task, wish: Wish, *, accept_smaller: boo
                 if (ticket := _read(old)) is not None and ticket.run.path == run.path.absolute():
                     ticket.remove()
             number = 1 + max(map(_number, _ticket_files()), default=0)
-            path = queue_directory() / f"{number:06d}-{run.name[:200]}{_WAITING}"
+            name = run.name[:200].replace(os.sep, "-")
+            path = queue_directory() / f"{number:06d}-{name}{_WAITING}"
             draft = path.with_name(f".{path.name}.{os.getpid()}")
             with draft.open("w", encoding="ascii") as file:
                 file.write(content)
@@ -134,6 +135,24 @@ def clear_away(run: RunDirectory) -> None:
             ticket.remove()
 
 
+def place_in_queue(run: RunDirectory) -> str:
+    """What the run waits for, in words; "" when it does not wait."""
+    ticket = ticket_of(run)
+    if ticket is None or ticket.starting:
+        return ""
+    holders = {slot: holder for slot, holder in slot_holders().items() if slot in ticket.wish.slots}
+    at_work = ", ".join(dict.fromkeys(RunDirectory(Path(holder)).name for holder in holders.values()))
+    before = sum(other.is_before(ticket) for other in tickets())
+    if not at_work and not before:
+        return ""
+    return (
+        f"Waiting for {describe_slots(ticket.wish)}"
+        + (f", where {at_work} is at work" if at_work else "")
+        + (f"; {before} more {'is' if before == 1 else 'are'} before this one" if before else "")
+        + "."
+    )
+
+
 def describe_slots(wish: Wish) -> str:
     """Slots in words, safe to print: `the CPU`, `GPU 0 and 1`, `GPU 0 or 1`, `2 of GPU 0, 1 and 2`."""
     gpus = [slot.removeprefix("gpu-") for slot in wish.slots if slot.startswith("gpu-")]
@@ -174,7 +193,7 @@ def _read(path: Path) -> Ticket | None:
     try:
         content = json.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         run = RunDirectory(Path(content["run"]))
-        task: Task = "compare" if content["task"] == "compare" else "train"
+        task: Task = content["task"] if content["task"] in ("compare", "try") else "train"
         slots = tuple(map(str, content["slots"]))
         wish = Wish(slots, int(content.get("count", len(slots))))
         accept_smaller = content.get("accept_smaller") is True

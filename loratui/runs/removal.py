@@ -24,7 +24,10 @@ def remove_run(run: RunDirectory) -> None:
     locks: list[int] = []
     try:
         # Held while the directory goes away, so that nobody begins to work in it.
-        for path in (run.waiter_lock_path, run.lock_path):
+        held = [run.waiter_lock_path, run.lock_path]
+        if run.trying.path.is_dir():
+            held += [run.trying.waiter_lock_path, run.trying.lock_path]
+        for path in held:
             lock = take_lock(path, patience=0.3)
             if lock is None:
                 raise RunError(f"The run {shown} is still at work.", f"Stop it first: loratui stop {run.name}")
@@ -32,6 +35,7 @@ def remove_run(run: RunDirectory) -> None:
         _refuse_outputs_inside(run)
         doomed = run.path.with_name(f".{run.name}.removed-{os.getpid()}")
         clear_away(run)
+        clear_away(run.trying)
         os.rename(run.path, doomed)
         shutil.rmtree(doomed)
     except OSError as error:

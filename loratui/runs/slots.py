@@ -4,13 +4,12 @@ The locks are handed on to the worker, so that the kernel keeps them until both 
 """
 
 import contextlib
-import importlib
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loratui.environment.gpu import visible_gpus
 from loratui.paths import data_directory
 from loratui.profile.schema import Accelerate
 from loratui.runs.lock import is_held, take_lock
@@ -42,28 +41,6 @@ def slots_of(settings: Accelerate) -> Wish:
     if not gpus:
         return Wish((CPU,))
     return Wish(tuple(f"gpu-{gpu}" for gpu in gpus), min(settings.processes // settings.machines or 1, len(gpus)))
-
-
-def visible_gpus() -> dict[str, str]:
-    """The GPUs that a worker would see, as nvidia-smi counts them, each with CUDA's name for it; none without a driver.
-
-    The name is the word in CUDA_VISIBLE_DEVICES, where that is set, else the number.
-    """
-    uuids = _gpu_uuids()
-    wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if wanted is None or not uuids:
-        return {str(number): str(number) for number in range(len(uuids))}
-    gpus: dict[str, str] = {}
-    for word in filter(None, (word.strip() for word in wanted.split(","))):
-        if re.fullmatch(r"\d+", word) and int(word) < len(uuids):
-            gpus.setdefault(word, word)
-        elif matching := [str(number) for number, uuid in enumerate(uuids) if uuid.startswith(word)]:
-            gpus.setdefault(matching[0], word)
-        elif word.startswith("MIG-"):
-            gpus.setdefault(re.sub(r"[^A-Za-z0-9-]", "-", word), word)
-        else:
-            break  # CUDA too sees none of those behind one that is not there, as in "-1"
-    return gpus
 
 
 def cuda_names(slots: Iterable[str]) -> tuple[str, ...]:
@@ -117,20 +94,3 @@ def slot_holders() -> dict[str, str]:
 
 def _lock_path(slot: str) -> Path:
     return queue_directory() / f"{slot}.lock"
-
-
-def _gpu_uuids() -> list[str]:
-    """The UUIDs of this machine's GPUs in nvidia-smi's order, asked without torch; without NVML, blanks by number."""
-    try:
-        pynvml = importlib.import_module("pynvml")
-        pynvml.nvmlInit()
-    except Exception:  # nvidia-ml-py is not there, or it finds no driver
-        return ["" for path in Path("/dev").glob("nvidia*") if re.fullmatch(r"nvidia\d+", path.name)]
-    try:
-        handles = map(pynvml.nvmlDeviceGetHandleByIndex, range(pynvml.nvmlDeviceGetCount()))
-        uuids = [pynvml.nvmlDeviceGetUUID(handle) for handle in handles]
-        return [uuid.decode() if isinstance(uuid, bytes) else str(uuid) for uuid in uuids]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        pynvml.nvmlShutdown()

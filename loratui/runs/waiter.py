@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> int:
         ended = attend(run, lock)
     except Exception:  # whatever it was, as a disk that takes no more events: the person is told that the run is over
         traceback.print_exc()
-    if ended:
+    if ended and not run.is_trying:
         notify(run)
     return 0
 

@@ -130,6 +130,7 @@ class Continuity:
                 "Lower dataset.resolution, allow it with training.may_lower_resolution, or close other programs on it.",
             )
         if self.is_rehearsing and not (training.accept_smaller or os.environ.get(ACCEPT_SMALLER)):
+            self._events.write("proposed", what=smaller.in_words(batch))
             raise TrainingError(
                 f"A step needs more memory than {device} has free.{who_holds_memory(device)}",
                 f"Accept {smaller.in_words(batch)} with --auto (training.accept_smaller), or close other programs.",

@@ -17,6 +17,7 @@ from loratui.errors import LoratuiError, TrainingError
 from loratui.lora_file.install import install
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH
 from loratui.runs.directory import RunDirectory
+from loratui.runs.measured import Measurement
 from loratui.training.adjustments import Adjustments
 from loratui.training.checkpoint import newest_step
 from loratui.training.continuity import Continuity
@@ -24,10 +25,10 @@ from loratui.training.objective import Batch
 from loratui.training.outputs import LoraFiles, probe_caption
 from loratui.training.preflight import STEPS as PREFLIGHT_STEPS
 from loratui.training.preflight import (
-    Measurement,
     estimated_seconds,
     forget_peak,
     heaviest_step,
+    memory_in_use,
     peak_memory,
     recall,
     remember,
@@ -314,7 +315,8 @@ class Recipe:
     def _validate(self, epoch: int) -> None:
         if self._processes.is_first:
             loss = validation_loss(self._bench)
-            self._events.write("validation", epoch=epoch, step=self._step, loss=loss)
+            memory = memory_in_use(self._bench.base.device)
+            self._events.write("validation", epoch=epoch, step=self._step, loss=loss, **memory)
 
     def _preview(self) -> None:
         """Draw a preview; what goes wrong with it is said and harms nothing."""

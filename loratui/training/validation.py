@@ -2,11 +2,10 @@
 
 import torch
 
+from loratui.runs.measured import VALIDATION_IMAGES as IMAGES
+from loratui.runs.measured import VALIDATION_TIMESTEPS as TIMESTEPS
 from loratui.training.objective import weighted_errors
 from loratui.training.workbench import Workbench
-
-IMAGES = 16
-TIMESTEPS = 4
 
 
 def validation_captions(bench: Workbench) -> list[str]:

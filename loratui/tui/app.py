@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from rich.segment import Segments
 from rich.text import Text
@@ -17,13 +18,19 @@ from textual.binding import Binding
 from textual.command import Provider
 
 from loratui.crash import write_crash_log
+from loratui.environment.terminal import Answers, choose_images, wants_ascii
+from loratui.environment.terminal_memory import remember, remembered
 from loratui.errors import LoratuiError
+from loratui.tui.ascii_signs import AsciiSigns
 from loratui.tui.frame import StepScreen
 from loratui.tui.glyphs import ASCII, UNICODE
 from loratui.tui.messages import Go, OpenProfile, ShowRun
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
 from loratui.tui.themes import DARK, THEMES
+
+if TYPE_CHECKING:
+    from loratui.tui.driver import ProbeAnswered
 
 _SCREENS = {
     HOME: ("home", "HomeScreen"),
@@ -73,9 +80,10 @@ class Wizard(App[int]):
 
     def __init__(self, session: Session, options: Options | None = None, driver: type | None = None) -> None:
         self.options = options or Options()
-        self.DEFAULT_MODE = self.options.start  # type: ignore[misc] - read once, by the next line
+        self.DEFAULT_MODE = self.options.start  # type: ignore[misc]  # read once, by the next line
         super().__init__(driver_class=driver)
         self.session = session
+        self.terminal_title = "loratui"
         self.animation_level = "none"
         session.on_change = self._session_changed
         session.on_unmet = self._unmet_changed
@@ -83,9 +91,7 @@ class Wizard(App[int]):
             self.register_theme(theme)
         wanted = self.options.theme or session.recall("theme", DARK.name)
         self.theme = wanted if wanted in {theme.name for theme in THEMES} else DARK.name
-        session.glyphs = ASCII if self.options.ascii else UNICODE
-        if self.options.images != "auto":
-            session.images = self.options.images
+        self._adapt(remembered())
         for mode in _SCREENS:
             self.add_mode(mode, self._maker(mode))
 
@@ -178,11 +184,39 @@ class Wizard(App[int]):
     def set_title_text(self, text: str) -> None:
         """Show a text in the terminal's title; "" gives the name of the program."""
         title = text or "loratui"
-        if self.title != title:
-            self.title = title
+        # Not Textual's own title, whose every change paints the whole screen anew.
+        if self.terminal_title != title:
+            self.terminal_title = title
             setter = getattr(self._driver, "set_title", None)
             if setter is not None:
                 setter(title)
+
+    # The terminal
+
+    def on_probe_answered(self, message: "ProbeAnswered") -> None:
+        """Draw as the terminal can, and know it at once the next time."""
+        answers = message.answers
+        if answers.complete:
+            remember(answers)
+        if (answers.complete or remembered() is None) and self._adapt(answers):
+            self.refresh_css(animate=False)
+            for stack in self._screen_stacks.values():
+                for screen in stack:
+                    if isinstance(screen, StepScreen):
+                        screen.redraw()
+
+    def _adapt(self, answers: Answers | None) -> bool:
+        """Choose signs and pictures by what the terminal said; returns whether they are others than before."""
+        session, ascii_only = self.session, self.options.ascii
+        before = session.glyphs, session.images, session.cell_size
+        session.glyphs = ASCII if (wants_ascii(answers) if ascii_only is None else ascii_only) else UNICODE
+        self._filters = [one for one in self._filters if not isinstance(one, AsciiSigns)]
+        if session.glyphs is ASCII:
+            self._filters.append(AsciiSigns())
+        session.images = choose_images(self.options.images, answers)
+        if answers is not None and answers.cell is not None:
+            session.cell_size = answers.cell
+        return before != (session.glyphs, session.images, session.cell_size)
 
     # Leaving
 

@@ -3,7 +3,7 @@
 A step's screen composes its body and says what its keys do; where they lead is the app's matter.
 """
 
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -20,6 +20,9 @@ from loratui.tui.session import Session
 from loratui.tui.steps import HOME, STEPS, neighbour
 from loratui.tui.widgets.key_bar import KeyBar
 from loratui.tui.widgets.rail import Rail
+
+if TYPE_CHECKING:
+    from loratui.tui.widgets.picture import Picture
 
 News = Literal["note", "good", "warning", "error"]
 _STYLES: dict[News, str] = {
@@ -73,6 +76,10 @@ class StepScreen(Screen[None]):
         """The step as plain text, to be read or copied outside of the program."""
         return ""
 
+    def keys_now(self) -> tuple[str, ...]:
+        """`KEYS`, where a key has another label by what the screen shows."""
+        return self.KEYS
+
     def focus_help(self) -> tuple[str, str]:
         """Title and text that explain what is focused."""
         return "", ""
@@ -100,6 +107,18 @@ class StepScreen(Screen[None]):
         if self.is_mounted:
             self.query_one(Rail).redraw()
 
+    def redraw(self) -> None:
+        """Draw everything anew, as with other signs."""
+        if not self.is_mounted:
+            return
+        self._rule_again()
+        self.refresh_rail()
+        self.session_changed()
+        self.refresh_keys()
+        for picture in self.query("Picture"):
+            cast("Picture", picture).reconsider()
+        self.refresh(layout=True)
+
     def refresh_keys(self) -> None:
         """Show the keys that work now."""
         if not self.is_mounted:
@@ -110,7 +129,7 @@ class StepScreen(Screen[None]):
             bar.show(_KEYS_WHILE_EDITING, [])
             return
         own: list[tuple[str, str]] = []
-        for entry in self.KEYS:
+        for entry in self.keys_now():
             name, _, label = entry.partition(":")
             if self.check_action(name, ()):
                 own.append((KEYS[name].display, label or KEYS[name].label))
@@ -159,6 +178,10 @@ class StepScreen(Screen[None]):
     def action_home(self) -> None:
         """Go home."""
         self.post_message(Go(HOME))
+
+    async def action_quit(self) -> None:
+        """Leave the program; with a run alive it asks first."""
+        await self.app.action_quit()
 
     def action_help(self) -> None:
         """Explain what is focused, and list the keys."""

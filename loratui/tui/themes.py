@@ -51,6 +51,8 @@ ANSI = Theme(
     dark=True,
     ansi=True,
     variables={
+        "ansi-background": "ansi_default",
+        "ansi-foreground": "ansi_default",
         "rule": "ansi_bright_black",
         "faint": "ansi_bright_black",
         "block-cursor-foreground": "ansi_black",

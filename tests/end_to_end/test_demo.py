@@ -19,7 +19,7 @@ import loratui.demo
 from loratui.demo.recognise import emi_score
 from loratui.diffusion.base_model import BaseModel, load_base
 from loratui.diffusion.lora_loading import attach_lora
-from loratui.generation.strength_grid import Applied, draw_batch
+from loratui.generation.cells import Applied, draw_batch
 from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Comparison, Model
 from loratui.runs.directory import RunDirectory, list_runs

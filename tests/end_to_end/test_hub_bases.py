@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loratui.diffusion.base_model import TOKENIZER_REPOSITORIES
+from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES
 from loratui.profile.store import write_profile
 from tests.original_layout import write_single_file
 from tests.small_dataset import small_profile, write_pictures

@@ -163,7 +163,7 @@ def test_one_process_starts_the_worker_itself(tmp_path: Path) -> None:
     ("settings", "what"),
     [
         ({"processes": 3, "machines": 2, "main_address": "10.0.0.1"}, "cannot be shared evenly"),
-        ({"processes": 2, "gpu_ids": "0"}, "names 1 GPUs"),
+        ({"processes": 2, "gpu_ids": "0"}, "names 1 GPU, but this machine is to run 2 processes"),
     ],
 )
 def test_numbers_that_do_not_fit_together_are_refused(tmp_path: Path, settings: dict[str, object], what: str) -> None:

@@ -12,7 +12,10 @@ from loratui.safe_text import printable
 class Pages(ModalScreen[None]):
     """A text in a window that scrolls."""
 
-    BINDINGS = [Binding("escape,enter,question_mark", "leave", "Back", id="leave")]
+    BINDINGS = [
+        Binding("escape,enter", "leave", "Back", id="leave"),
+        Binding("question_mark", "leave", "Back", id="help"),
+    ]
 
     def __init__(self, title: str, text: str) -> None:
         super().__init__(classes="dialog")
@@ -60,8 +63,8 @@ class PlainText(ModalScreen[None]):
         """Send the text to the terminal, which may put it into its clipboard."""
         if self._text:
             self.app.copy_to_clipboard(self._text)
-        sent = "Sent to the terminal's clipboard (not every terminal takes it)." if self._text else ""
-        self.query_one("#sent", Static).update(f"{printable(self._title)}: {sent} Esc back, y send again.")
+        sent = ": sent to the terminal" if self._text else ""
+        self.query_one("#sent", Static).update(f" {printable(self._title)}{sent}. Esc back, y send again.")
 
     def action_leave(self) -> None:
         """Go back."""

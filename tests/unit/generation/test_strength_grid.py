@@ -11,8 +11,9 @@ from PIL import Image
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_loading import attach_lora
 from loratui.errors import GenerationError, LoraFileError
+from loratui.generation.cells import Applied, draw_batch
 from loratui.generation.comparison_files import ComparisonResult
-from loratui.generation.strength_grid import Applied, LoraEpoch, draw_batch, draw_comparison
+from loratui.generation.strength_grid import LoraEpoch, draw_comparison
 from loratui.lora_file.header import model_hash
 from loratui.profile.schema import Comparison
 

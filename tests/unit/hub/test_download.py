@@ -17,8 +17,8 @@ import pytest
 from huggingface_hub import constants
 
 from loratui.errors import BaseModelError
-from loratui.hub.download import check_room
 from loratui.hub.models import locate
+from loratui.hub.room import check_room
 from tests.permissions import bound_by_permissions
 from tests.unit.hub.stub_hub import COMMIT, StubHub
 

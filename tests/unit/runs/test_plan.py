@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from loratui.dataset.checks import check
+from loratui.environment.disks import size_text
 from loratui.errors import BaseModelError, LoratuiError, RunError
 from loratui.profile.schema import Profile
-from loratui.runs.places import DiskNeed, check_room, check_writable, size_text
+from loratui.runs.places import DiskNeed, check_room, check_writable
 from loratui.runs.plan import Plan, make_plan
 from tests.permissions import bound_by_permissions
 

@@ -3,16 +3,17 @@ from pathlib import Path
 
 import pytest
 
+from loratui.environment import gpu
+from loratui.environment.gpu import visible_gpus
 from loratui.profile.schema import Accelerate
-from loratui.runs import slots
-from loratui.runs.slots import Wish, cuda_names, release, slot_holders, slots_of, try_slots, visible_gpus
+from loratui.runs.slots import Wish, cuda_names, release, slot_holders, slots_of, try_slots
 
 UUIDS = ["GPU-aaaa", "GPU-abbb", "GPU-cccc"]
 
 
 @pytest.fixture
 def three_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "_gpu_uuids", lambda: UUIDS)
+    monkeypatch.setattr(gpu, "_gpu_uuids", lambda: UUIDS)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
 
 
@@ -84,7 +85,7 @@ def test_what_cuda_would_not_see_is_no_slot(
 
 
 def test_without_a_gpu_there_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots, "_gpu_uuids", list)
+    monkeypatch.setattr(gpu, "_gpu_uuids", list)
     assert slots_of(settings()) == slots_of(settings(gpu_ids="0")) == Wish(("cpu",))
 
 

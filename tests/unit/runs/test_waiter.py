@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from loratui.environment import gpu
 from loratui.profile.schema import Profile
 from loratui.profile.store import write_profile
-from loratui.runs import slots
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_events
 from loratui.runs.history import fold
@@ -148,7 +148,7 @@ def test_the_waiter_is_small(tmp_path: Path) -> None:
 def test_the_worker_sees_the_gpu_whose_slot_it_has_and_what_the_person_allowed(
     run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(slots, "_gpu_uuids", lambda: ["GPU-a", "GPU-b"])
+    monkeypatch.setattr(gpu, "_gpu_uuids", lambda: ["GPU-a", "GPU-b"])
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     other = try_slots(Wish(("gpu-0",)), "somebody else")
     assert other is not None

@@ -1,0 +1,98 @@
+"""The card by which A1111 and Forge show a LoRA: `NAME.png`, its picture, and `NAME.json`, how it is to be used.
+
+Knows files and the keys that those tools read; which picture and which strength is a person's choice.
+"""
+
+import contextlib
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from loratui.errors import LoraFileError
+from loratui.safe_text import printable
+
+PREFERRED_WEIGHT = "preferred weight"
+ACTIVATION_TEXT = "activation text"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a card says.
+
+    Attributes:
+        picture: A PNG whose `parameters` say how it was drawn.
+        strength: What the tool puts into the tag, `<lora:NAME:0.8>`.
+        activation: What the tool puts into the prompt beside the tag; "" leaves it open.
+    """
+
+    picture: Path
+    strength: float
+    activation: str = ""
+
+
+def write_card(lora: Path, card: Card) -> tuple[Path, Path]:
+    """Write a LoRA file's card beside it and return its picture and its JSON file.
+
+    What a JSON file that is there says besides stays, an activation text that somebody wrote included; a picture is
+    replaced. Both appear whole or not at all.
+
+    Raises:
+        LoraFileError: the picture is gone, the JSON file there is none, or nothing can be written.
+    """
+    png, described = lora.with_suffix(".png"), lora.with_suffix(".json")
+    words = _read(described)
+    words[PREFERRED_WEIGHT] = card.strength
+    words[ACTIVATION_TEXT] = words.get(ACTIVATION_TEXT) or card.activation
+    text = json.dumps(words, ensure_ascii=False, indent=4) + "\n"
+    try:
+        picture = card.picture.read_bytes()
+        _write(png, picture)
+        _write(described, text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise LoraFileError(
+            f"The card of {printable(lora)} could not be written: {error.strerror or error}.",
+            "Check that its folder can be written and has room.",
+        ) from error
+    return png, described
+
+
+def _read(described: Path) -> dict[str, Any]:
+    """What is written about the LoRA already; nothing where there is no file."""
+    try:
+        words = json.loads(described.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError):
+        words = None
+    if not isinstance(words, dict):
+        raise LoraFileError(
+            f"{printable(described)} is there already and is no JSON object.",
+            "Look into it, and rename it if it is not needed.",
+        )
+    return words
+
+
+def _write(path: Path, content: bytes) -> None:
+    # The suffix keeps a half-written card out of the tools' lists.
+    descriptor, unfinished = tempfile.mkstemp(prefix=".loratui-", suffix=".part", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(unfinished, _mode())
+        os.replace(unfinished, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(unfinished)
+        raise
+
+
+def _mode() -> int:
+    """What a new file's mode would be: mkstemp's own lets nobody else read it, a web server's user included."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,123 @@
+"""What Home does to profiles and runs, without a widget: called in a thread, each raises what a person should hear.
+
+Imported when the first of them is asked for.
+"""
+
+import os
+from pathlib import Path
+
+from loratui.dataset.naming import name_for
+from loratui.errors import BaseModelError, LoratuiError, ProfileError
+from loratui.hub.presence import presence
+from loratui.orders.preparing import DatasetRefused, bases_of, create_all, order_of, prepare
+from loratui.profile.changes import resolve_paths
+from loratui.profile.demo import demo_profile
+from loratui.profile.files import free_name
+from loratui.profile.schema import Dataset, Profile
+from loratui.profile.store import load_profile, new_profile, profile_path
+from loratui.runs.directory import RunDirectory
+from loratui.runs.launch import start_run
+from loratui.safe_text import printable
+from loratui.settings import read_settings
+
+__all__ = [
+    "BaseNotHere",
+    "DatasetRefused",
+    "begin_profile",
+    "demo_name",
+    "go_on",
+    "train",
+    "what_it_wrote",
+    "why_no_folder",
+]
+
+_DEMO = "demo"
+
+
+class BaseNotHere(BaseModelError):
+    """The base would have to be downloaded first."""
+
+
+def begin_profile(folder: str) -> str:
+    """Save a new profile for the pictures in a folder and return its name, made from the folder's; "": no folder yet.
+
+    Paths are written whole: the wizard may be started elsewhere the next time.
+
+    Raises:
+        ProfileError: it cannot be saved.
+    """
+    profile = resolve_paths(Profile(dataset=Dataset(path=folder.strip())), Path.cwd())
+    name = free_name(name_for(Path(profile.dataset.path)) if profile.dataset.path else "lora")
+    new_profile(name, profile)
+    return name
+
+
+def why_no_folder(text: str) -> str:
+    """Say in a sentence why `text` names no folder, or return ""; nothing at all is no complaint."""
+    if not text.strip():
+        return ""
+    try:
+        path = os.path.abspath(Path(text.strip()).expanduser())
+    except (RuntimeError, ValueError):
+        return "The home directory in it is not known."
+    if os.path.isdir(path):
+        return ""
+    if os.path.lexists(path):
+        return f"{printable(path)} is not a folder."
+    missing = next(part for part in (Path(path), *Path(path).parents) if os.path.isdir(part.parent))
+    return f"There is no {printable(missing.name)} in {printable(missing.parent)}."
+
+
+def train(name: str) -> RunDirectory:
+    """Start a training by a saved profile as it stands.
+
+    Raises:
+        DatasetRefused: its pictures cannot be trained as they are.
+        BaseNotHere: a base has to be downloaded first.
+        LoratuiError: it cannot be trained for another reason.
+    """
+    order = order_of(name)
+    for base in bases_of(resolve_paths(order.profile, Path.cwd())):
+        if not presence(base).here:
+            raise BaseNotHere(
+                f"The base {printable(base)} is not on this computer yet.", "Step 5 fetches it and starts."
+            )
+    prepared = prepare([order])
+    read_settings()
+    [run] = create_all(prepared)
+    start_run(run)
+    return run
+
+
+def demo_name() -> str:
+    """The name of the demo's profile, which is saved where it is not there yet.
+
+    Raises:
+        ProfileError: it cannot be saved.
+    """
+    if os.path.lexists(profile_path(_DEMO)):
+        try:
+            if load_profile(_DEMO).model.base == _DEMO:
+                return _DEMO
+        except ProfileError:
+            pass  # a person's own file of that name stays as it is
+    name = free_name(_DEMO)
+    new_profile(name, resolve_paths(demo_profile(), Path.cwd()))
+    return name
+
+
+def go_on(run: RunDirectory) -> None:
+    """Go on with a run that was stopped, interrupted, or failed.
+
+    Raises:
+        LoratuiError: it is at work already, or cannot be started.
+    """
+    start_run(run)
+
+
+def what_it_wrote(run: RunDirectory) -> str:
+    """The folder where a run's LoRA files are, to be told before it is removed; "" when it cannot be known."""
+    try:
+        return run.read_profile().output.directory
+    except LoratuiError:
+        return ""

@@ -1,0 +1,129 @@
+"""What Home lists, read from the disk: profiles with their pictures and newest run, and all runs.
+
+Slow at first, and asked again every second: it runs in a thread, one look at a time, and reads only what has changed.
+Knows no widgets.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from loratui.dataset.folders import find_folders
+from loratui.dataset.problems import DatasetFault
+from loratui.errors import ProfileError
+from loratui.paths import profiles_directory, runs_directory
+from loratui.profile.complaints import in_one_line
+from loratui.profile.store import profile_name_of, read_profile
+from loratui.runs.glance import Glance, Glances
+from loratui.safe_text import printable
+from loratui.tui.screens.home_rows import ProfileEntry
+
+_NONE_THERE = -1
+
+
+@dataclass(frozen=True)
+class Contents:
+    """Everything that Home lists: profiles by name, runs with those at work first, then the newest first.
+
+    Attributes:
+        profile_of: The saved profile that a run was made from, by the run's name.
+    """
+
+    profiles: tuple[ProfileEntry, ...]
+    runs: tuple[Glance, ...]
+    profile_of: dict[str, str]
+
+    def last_run(self, name: str) -> Glance | None:
+        """The newest run of a profile."""
+        return next((entry.last for entry in self.profiles if entry.name == name), None)
+
+    def profile_named(self, run: Glance) -> str:
+        """The name of the saved profile that a run was made from; "" where there is none."""
+        return self.profile_of.get(run.run.name, "")
+
+
+class HomeFacts:
+    """Looks at the disk for Home."""
+
+    def __init__(self) -> None:
+        self._glances = Glances(runs_directory())
+        self._profiles: dict[Path, tuple[tuple[int, int], ProfileEntry]] = {}
+        self._pictures: dict[str, int] = {}
+
+    def look(self) -> Contents:
+        """What there is now; pictures are only those that were counted before."""
+        read = list(self._read_profiles())
+        runs = self._glances.look()
+        profile_of = _origins(runs, [entry.name for entry in read])
+        newest: dict[str, Glance] = {}
+        for run in runs:
+            if name := profile_of.get(run.run.name):
+                newest.setdefault(name, run)
+        profiles = (
+            replace(entry, last=newest.get(entry.name), pictures=self._pictures.get(entry.folder)) for entry in read
+        )
+        # What works comes before what waits behind it.
+        order = {"running": 0, "queued": 1}
+        runs.sort(key=lambda run: (order.get(run.state, 0 if run.draws else 2), run.place))
+        return Contents(tuple(profiles), tuple(runs), profile_of)
+
+    def count_pictures(self, contents: Contents) -> Contents:
+        """The same with the pictures in each profile's folder counted anew."""
+        folders = {entry.folder for entry in contents.profiles if entry.folder}
+        self._pictures = {folder: _count(folder) for folder in folders}
+        profiles = (replace(entry, pictures=self._pictures.get(entry.folder)) for entry in contents.profiles)
+        return replace(contents, profiles=tuple(profiles))
+
+    def _read_profiles(self) -> Iterable[ProfileEntry]:
+        known, self._profiles = self._profiles, {}
+        for path in _files():
+            try:
+                stat = path.stat()
+                signature = (stat.st_mtime_ns, stat.st_size)
+            except OSError:
+                signature = (0, 0)
+            if path in known and known[path][0] == signature:
+                self._profiles[path] = known[path]
+            else:
+                self._profiles[path] = (signature, _entry(path))
+            yield self._profiles[path][1]
+
+
+def _files() -> list[Path]:
+    try:
+        names = os.listdir(profiles_directory())
+    except OSError:
+        return []
+    return [profiles_directory() / name for name in sorted(names) if name.endswith(".toml") and name[0] != "."]
+
+
+def _entry(path: Path) -> ProfileEntry:
+    name = profile_name_of(path)
+    try:
+        profile = read_profile(path)
+    except ProfileError as error:
+        told = in_one_line(error.what)
+        return ProfileEntry(name, error=told.removeprefix(f"{printable(path)}: ").removeprefix(f"{printable(path)} "))
+    return ProfileEntry(name, profile.model.base, profile.dataset.path)
+
+
+def _origins(runs: Iterable[Glance], names: list[str]) -> dict[str, str]:
+    """The profile of each run that has one: by the path it was made from, else by its LoRA's name."""
+    root = str(profiles_directory().absolute())
+    saved = {f"{root}/{name}.toml": name for name in names}
+    found = {}
+    for run in runs:
+        if run.origin in saved:
+            found[run.run.name] = saved[run.origin]
+        elif run.title in names and (not run.origin or run.origin.startswith(f"{root}/")):
+            found[run.run.name] = run.title  # the profile was renamed, or nobody wrote down where it came from
+    return found
+
+
+def _count(folder: str) -> int:
+    try:
+        _, listings, _ = find_folders(Path(folder).expanduser(), 1)
+    except (DatasetFault, RuntimeError, ValueError, OSError):
+        return _NONE_THERE
+    return sum(name in listing.files for listing in listings for name in listing.pictures) or _NONE_THERE

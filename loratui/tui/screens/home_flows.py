@@ -1,0 +1,191 @@
+"""What Home's keys lead to: questions, then the deed in a thread, then where it leads.
+
+Imported with the first key that needs it. A `LoratuiError` goes up to the screen, which says it.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from loratui.safe_text import printable
+from loratui.tui.dialogs import Ask, Choice, Entry
+from loratui.tui.screens import home_acts
+from loratui.tui.screens.home_rows import state_word
+from loratui.tui.widgets.form_paths import complete_path
+
+if TYPE_CHECKING:
+    from loratui.runs.glance import Glance
+    from loratui.tui.screens.home import HomeScreen
+    from loratui.tui.screens.home_rows import ProfileEntry
+
+_KEEP, _REMOVE, _GO_ON, _LOOK, _TAKE_OUT = "keep", "remove", "go_on", "look", "take_out"
+
+
+async def begin(screen: "HomeScreen") -> None:
+    """A new profile from a folder of pictures."""
+    answer = await screen.ask(
+        Entry(
+            "Train your own",
+            "The folder with the pictures and their captions, or the one above it. The profile is called after it: "
+            "5_emi_person becomes emi. Left empty, the pictures are chosen later.",
+            check=home_acts.why_no_folder,
+            complete=_folders,
+        )
+    )
+    if answer is not None:
+        screen.open_profile(await asyncio.to_thread(home_acts.begin_profile, answer), "pictures")
+
+
+async def duplicate(screen: "HomeScreen", entry: "ProfileEntry") -> None:
+    """A copy of a profile, under the cursor when it is made."""
+    from loratui.profile.files import duplicate_profile, free_name, why_not_new
+
+    answer = await screen.ask(
+        Entry("Duplicate", f"The name of the copy of {entry.name}.", free_name(entry.name), check=why_not_new)
+    )
+    if answer is not None:
+        await asyncio.to_thread(duplicate_profile, entry.name, answer)
+        screen.look_and_go_to(f"profile:{answer}")
+
+
+async def rename(screen: "HomeScreen", entry: "ProfileEntry") -> None:
+    """Another name for a profile."""
+    from loratui.profile.files import rename_profile, why_not_new
+
+    def check(name: str) -> str:
+        return "" if name == entry.name else why_not_new(name)
+
+    answer = await screen.ask(Entry("Rename", f"The new name of {entry.name}.", entry.name, check=check))
+    if answer is None or answer == entry.name:
+        return
+    await asyncio.to_thread(rename_profile, entry.name, answer)
+    if screen.session.name == entry.name:
+        run = screen.session.run
+        screen.session.open(answer)
+        screen.session.show_run(run)
+    screen.look_and_go_to(f"profile:{answer}")
+
+
+async def remove_profile(screen: "HomeScreen", entry: "ProfileEntry") -> None:
+    """The end of a profile's file, after asking."""
+    from loratui.profile.files import remove_profile
+    from loratui.profile.store import profile_path
+
+    busy = "Its run goes on. " if entry.last is not None and entry.last.is_busy else ""
+    answer = await screen.ask(
+        Ask(
+            f"Remove the profile {printable(entry.name)}?",
+            f"This removes the file {printable(profile_path(entry.name))}. {busy}"
+            "Its pictures, its runs and the LoRA files that they wrote stay.",
+            [Choice(_KEEP, "Keep it"), Choice(_REMOVE, "Remove it", "it cannot be brought back")],
+        )
+    )
+    if answer == _REMOVE:
+        await asyncio.to_thread(remove_profile, entry.name)
+        if screen.session.name == entry.name:
+            screen.session.close()
+        screen.look_again()
+        screen.say(f"The profile {entry.name} was removed; its pictures, runs and LoRA files are still there.")
+
+
+async def remove_run(screen: "HomeScreen", run: "Glance") -> None:
+    """The end of a run's directory, after asking; one that waits is only taken out of the queue."""
+    if run.state == "queued":
+        await _take_out(screen, run)
+        return
+    if run.is_busy:
+        screen.say(f"{run.title} is still at work: press a to watch it, then x to stop it.", "warning")
+        return
+    from loratui.runs.removal import remove_run
+
+    folder = await asyncio.to_thread(home_acts.what_it_wrote, run.run)
+    kept = f"The LoRA files and grids that it wrote stay in {printable(folder)}." if folder else ""
+    lost = " It could still go on; then it cannot." if run.can_go_on else ""
+    answer = await screen.ask(
+        Ask(
+            f"Remove the run {printable(run.run.name)}?",
+            f"This removes its events, states, previews and cache.{lost} {kept}".rstrip(),
+            [Choice(_KEEP, "Keep it"), Choice(_REMOVE, "Remove it", "it cannot be brought back")],
+        )
+    )
+    if answer == _REMOVE:
+        await asyncio.to_thread(remove_run, run.run)
+        if screen.session.run is not None and screen.session.run.path == run.run.path:
+            screen.session.show_run(None)
+        screen.look_again()
+        screen.say(f"The run {run.title} was removed. {kept}")
+
+
+async def _take_out(screen: "HomeScreen", run: "Glance") -> None:
+    from loratui.runs.queue import take_back
+
+    answer = await screen.ask(
+        Ask(
+            f"Take {printable(run.title)} out of the queue?",
+            "It waits for its turn. Taken out it can be started again.",
+            [Choice(_KEEP, "Let it wait"), Choice(_TAKE_OUT, "Take it out")],
+        )
+    )
+    if answer == _TAKE_OUT:
+        taken = await asyncio.to_thread(take_back, run.run)
+        screen.look_again()
+        screen.say(f"{run.title} was taken out." if taken else f"{run.title} has just begun.")
+
+
+async def go_on_or_look(screen: "HomeScreen", run: "Glance") -> None:
+    """Resume what was cut short, or just see how far it came."""
+    at = f" at step {run.step} of {run.steps}" if run.steps else " before its first step"
+    was = "failed" if run.state == "failed" else f"was {state_word(run)}"
+    answer = await screen.ask(
+        Ask(
+            f"{printable(run.title)} {was}{at}",
+            "It goes on from the state that it saved last; without one, from the beginning.",
+            [Choice(_GO_ON, "Go on with it"), Choice(_LOOK, "Only look at it")],
+        )
+    )
+    if answer == _GO_ON:
+        await asyncio.to_thread(home_acts.go_on, run.run)
+    if answer is not None:
+        screen.open_run(run, "train")
+
+
+async def train(screen: "HomeScreen", name: str) -> None:
+    """Train a profile as it is saved; where that is not possible yet, lead to the step that makes it so."""
+    screen.say(f"Preparing {name} …")
+    try:
+        run = await asyncio.to_thread(home_acts.train, name)
+    except home_acts.BaseNotHere as error:
+        screen.open_profile(name, "train")
+        screen.session.show_run(None)  # what Enter starts is the next run, and not how the last one went
+        screen.say_later(f"{error.what} Enter fetches it and starts.", "warning")
+    except home_acts.DatasetRefused as error:
+        screen.open_profile(name, "pictures")
+        screen.say_later(error.what, "warning")
+    else:
+        screen.open_profile(name, "train", run)
+
+
+async def demo(screen: "HomeScreen") -> None:
+    """Train the sample pictures; while they are being trained, watch that."""
+    name = await asyncio.to_thread(home_acts.demo_name)
+    last = screen.last_run(name)
+    if last is not None and last.is_busy:
+        screen.open_run(last, "train")
+    else:
+        await train(screen, name)
+
+
+async def search(screen: "HomeScreen") -> None:
+    """Only the rows that contain a text."""
+    answer = await screen.ask(
+        Entry(
+            "Search",
+            "Show only rows with this text: a name, a base, a folder, a state. Empty shows all.",
+            screen.query_text,
+        )
+    )
+    if answer is not None:
+        screen.show_only(answer.strip())
+
+
+def _folders(text: str) -> list[str]:
+    return [path for path in complete_path(text) if path.endswith("/")]

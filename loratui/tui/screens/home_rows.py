@@ -1,0 +1,267 @@
+"""What the rows of Home say: profiles and runs in columns, cut to the width by cells.
+
+Knows text and widths. Imports nothing that reads a profile or a run, so that the first frame waits for nothing.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich.cells import cell_len, set_cell_size
+
+from loratui.safe_text import printable
+from loratui.tui.glyphs import Glyphs
+
+if TYPE_CHECKING:
+    from loratui.runs.glance import Glance
+    from loratui.tui.screens.home_facts import Contents
+
+Kind = Literal["heading", "text", "offer", "profile", "run", "demo", "own"]
+Part = Literal["cursor", "name", "plain", "faint", "good", "warning", "error", "accent"]
+Parts = list[tuple[str, Part]]
+
+_NARROW = 80
+_NAME, _BASE, _FOLDER, _STATE = 13, 17, 14, 11
+_OFFERED = 3
+_WAYS = {
+    "demo": ("Try the demo", "sixteen drawings, a tiny base: offline, no GPU, two minutes"),
+    "own": ("Train your own", "10 to 50 pictures, each with its caption in a .txt beside it"),
+}
+_STATE_PARTS: dict[str, Part] = {
+    "running": "accent",
+    "queued": "accent",
+    "finished": "good",
+    "failed": "error",
+    "interrupted": "warning",
+    "stopped": "plain",
+}
+
+
+@dataclass(frozen=True)
+class ProfileEntry:
+    """A saved profile.
+
+    Attributes:
+        folder: Of its pictures; "" where none is chosen.
+        pictures: How many are there; None while nobody has counted, -1 where the folder has none or is gone.
+        error: Why it cannot be read.
+        last: Its newest run.
+    """
+
+    name: str
+    base: str = ""
+    folder: str = ""
+    pictures: int | None = None
+    error: str = ""
+    last: "Glance | None" = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the list. Only rows with an id can be chosen."""
+
+    kind: Kind
+    id: str = ""
+    text: str = ""
+    profile: ProfileEntry | None = None
+    run: "Glance | None" = None
+
+    def matches(self, words: str) -> bool:
+        """Whether a search for all of `words` finds the row."""
+        if self.profile is not None:
+            text = f"{self.profile.name} {self.profile.base} {self.profile.folder} {self.profile.error}"
+        elif self.run is not None:
+            text = f"{self.run.run.name} {self.run.state}"
+        else:
+            return True
+        return all(word in text.lower() for word in words.lower().split())
+
+
+_BLANK = Row("text")
+
+
+def title_of(contents: "Contents") -> str:
+    """What the terminal's title tells: `38 % emi 2:03` of the run at work, else nothing."""
+    run = next((run for run in contents.runs if run.state == "running" and run.steps), None)
+    if run is None:
+        return ""
+    left = f" {duration(run.left)}" if run.left is not None else ""
+    return f"{_percent(run)} % {printable(run.title)}{left}"
+
+
+def row_parts(row: Row, width: int, glyphs: Glyphs, now: float, *, at_cursor: bool = False) -> Parts:
+    """The parts of a row's line, together at most `width` cells."""
+    sign: tuple[str, Part] = (f"{glyphs.current if at_cursor else ' '} ", "cursor")
+    if row.profile is not None:
+        return [sign, *_profile_parts(row.profile, width, glyphs, now)]
+    if row.kind == "run" and row.run is not None:
+        return [sign, *_run_parts(row.run, width, glyphs, now)]
+    if row.kind == "heading":
+        return [("  ", "plain"), (_heading(row.text, width), "faint")]
+    if row.kind == "offer":
+        return [sign, (cut(row.text, width - 3, glyphs), "accent")]
+    if row.kind in _WAYS:
+        label, text = _WAYS[row.kind]
+        return [sign, (set_cell_size(label, 17), "name"), (cut(text, width - 20, glyphs), "faint")]
+    return [("  ", "plain"), (cut(row.text, width - 3, glyphs), "faint")]
+
+
+def rows_of(contents: "Contents | None", offers: "Sequence[Glance]", query: str, now: float) -> list[Row]:
+    """The rows of the list: what ended meanwhile, profiles, runs; the first time, two ways to begin.
+
+    Args:
+        contents: None while nobody has looked yet.
+        offers: Runs of whose end a person has not heard.
+        query: Words that rows have to contain.
+    """
+    if contents is None:
+        return [Row("text", text="Reading profiles and runs …")]
+    if not contents.profiles and not contents.runs:
+        begin = Row("text", text="Nothing is here yet. There are two ways to begin:")
+        return [_BLANK, begin, _BLANK, Row("demo", "demo"), Row("own", "own")]
+    rows = [Row("offer", f"offer:{run.run.name}", _offer(run, now), run=run) for run in offers[:_OFFERED]]
+    rows += [_BLANK] * bool(rows)
+    if query:
+        rows += [Row("text", text=f'Only rows with "{query}": press / and Enter to show all.'), _BLANK]
+    profiles = [Row("profile", f"profile:{entry.name}", profile=entry) for entry in contents.profiles]
+    runs = [Row("run", f"run:{run.run.name}", run=run) for run in contents.runs]
+    profiles, runs = ([row for row in some if row.matches(query)] for some in (profiles, runs))
+    rows += [Row("heading", text="Profile"), *profiles]
+    if not contents.profiles:
+        rows.append(Row("text", text="None yet: n begins one from a folder of pictures."))
+    return [*rows, _BLANK, Row("heading", text="Run"), *runs] if runs else rows
+
+
+def cut(text: str, width: int, glyphs: Glyphs, *, pad: bool = False) -> str:
+    """`text`, safe to show, in at most `width` cells; a sign stands where something was left out."""
+    text = printable(text)
+    if cell_len(text) > width:
+        text = set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis
+    return set_cell_size(text, width) if pad else text
+
+
+def _cut_inside(text: str, width: int, glyphs: Glyphs) -> str:
+    """As `cut`, but the last letters stay: versions of a model differ there."""
+    if cell_len(printable(text)) > width:
+        return cut(text, width - 6, glyphs) + text[-6:]
+    return cut(text, width, glyphs, pad=True)
+
+
+def when(then: float, now: float) -> str:
+    """A time in six letters: `10:44` today, `3 Nov` this year, `2025` before."""
+    moment, today = time.localtime(then), time.localtime(now)
+    if moment[:3] == today[:3]:
+        return time.strftime("%H:%M", moment)
+    if moment.tm_year == today.tm_year:
+        return f"{moment.tm_mday} {time.strftime('%b', moment)}"
+    return str(moment.tm_year)
+
+
+def duration(seconds: float) -> str:
+    """Seconds as `1:57` or `2:03:10`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def state_word(run: "Glance") -> str:
+    """What a run is at, in one word."""
+    return "drawing" if run.draws else run.state
+
+
+def when_of(run: "Glance") -> float:
+    """The moment that a run's line tells: its end, or when it was last heard of."""
+    return run.ended or run.moved
+
+
+def _heading(text: str, width: int) -> str:
+    """What stands above the columns: of runs where `text` is "Run", else of profiles."""
+    name, base, folder = _widths(width)
+    if text == "Run":
+        return f"{text:<{name}} {'State':<{_STATE}} {'Step':>11}       {'Loss':>6} {'When':>6}"
+    return f"{text:<{name}} {'Base':<{base}} {'Pictures':<{folder + 4}} {'Last run':<{_STATE}} {'When':>6} {'Loss':>6}"
+
+
+def _widths(width: int) -> tuple[int, int, int]:
+    spare = max(0, width - _NARROW)
+    return _NAME + spare // 4, _BASE + spare // 3, _FOLDER + spare - spare // 4 - spare // 3
+
+
+def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) -> Parts:
+    name_width, base_width, folder_width = _widths(width)
+    parts: Parts = [(cut(entry.name, name_width, glyphs, pad=True) + " ", "name")]
+    if entry.error:
+        return [*parts, (cut(f"{glyphs.cross} {entry.error}", width - name_width - 4, glyphs), "error")]
+    parts.append((_cut_inside(_short(entry.base), base_width, glyphs) + " ", "plain"))
+    count = "" if entry.pictures is None else "no" if entry.pictures < 0 else str(entry.pictures)
+    folder = cut(_short(entry.folder), folder_width, glyphs, pad=True)
+    if not entry.folder:
+        parts.append((set_cell_size("no pictures yet", folder_width + 4) + " ", "faint"))
+    else:
+        parts.append((f"{count[:4]:>3} ", "warning" if count == "no" else "plain"))
+        parts.append((folder + " ", "faint"))
+    if entry.last is None:
+        return [*parts, ("not trained yet", "faint")]
+    return [*parts, *_result_parts(entry.last, now)]
+
+
+def _result_parts(run: "Glance", now: float) -> Parts:
+    return [
+        (f"{state_word(run):<{_STATE}} ", _state_part(run)),
+        (f"{when(when_of(run), now):>6} {_loss(run.loss):>6}", "plain"),
+    ]
+
+
+def _run_parts(run: "Glance", width: int, glyphs: Glyphs, now: float) -> Parts:
+    name_width = _widths(width)[0]
+    steps = f"{run.step}/{run.steps}" if run.steps else ""
+    percent = f"{_percent(run)} %" if run.steps and run.state != "finished" else ""
+    before = name_width + 1 + _STATE + 1 + 11 + 1 + 5 + 1 + 6 + 1 + 6 + 2
+    return [
+        (cut(run.title, name_width, glyphs, pad=True) + " ", "name"),
+        (f"{state_word(run):<{_STATE}} ", _state_part(run)),
+        (f"{steps:>11} {percent:>5} {_loss(run.loss):>6} {when(when_of(run), now):>6}  ", "plain"),
+        (cut(_note(run), width - before - 3, glyphs), "faint"),
+    ]
+
+
+def _offer(run: "Glance", now: float) -> str:
+    """`emi finished 10:44: Enter to try it`."""
+    was = run.state if run.state in ("finished", "failed") else f"was {run.state}"
+    at = f" at step {run.step} of {run.steps}" if run.can_go_on and run.steps else ""
+    then = "Enter goes on" if run.can_go_on else "Enter to try it" if run.lora else "Enter to see it"
+    return f"{run.title} {was} {when(when_of(run), now)}{at}: {then}"
+
+
+def _note(run: "Glance") -> str:
+    if run.state == "queued":
+        return f"{_ordinal(run.place)} in the queue" if run.place else "waits for its turn"
+    if run.state == "running":
+        return f"left {duration(run.left)}" if run.left is not None else ""
+    return "Enter goes on" if run.can_go_on else ""
+
+
+def _percent(run: "Glance") -> int:
+    return min(100, 100 * run.step // run.steps) if run.steps else 0
+
+
+def _state_part(run: "Glance") -> Part:
+    return "accent" if run.draws else _STATE_PARTS[run.state]
+
+
+def _loss(loss: float | None) -> str:
+    if loss is None:
+        return ""
+    return f"{loss:.4f}" if abs(loss) < 10 else f"{loss:.3g}"
+
+
+def _short(path: str) -> str:
+    """The last part of a path or of a hub id: what tells it from others in few letters."""
+    return path.rstrip("/").rpartition("/")[2] or path
+
+
+def _ordinal(number: int) -> str:
+    endings = {1: "st", 2: "nd", 3: "rd"}
+    ending = "th" if number % 100 in (11, 12, 13) else endings.get(number % 10, "th")
+    return f"{number}{ending}"

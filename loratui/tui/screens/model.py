@@ -1,0 +1,296 @@
+"""Step 2: the base. What is on this computer, what the hub says of the rest, the account, downloads that outlive it.
+
+Shows and asks; what a base is, and how it comes here, is decided in `loratui.hub`.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from textual import work
+from textual.app import ComposeResult
+from textual.timer import Timer
+
+from loratui.tui.frame import StepScreen
+from loratui.tui.screens import model_asking as asking
+from loratui.tui.screens.model_account import talk_about_account
+from loratui.tui.screens.model_background import Fault, in_background
+from loratui.tui.screens.model_details import lacking, with_answer
+from loratui.tui.screens.model_downloads import DownloadWatch
+from loratui.tui.screens.model_knowledge import Knowledge
+from loratui.tui.screens.model_list import BaseList
+from loratui.tui.screens.model_naming import ask_for_base
+from loratui.tui.screens.model_rows import ANOTHER, BaseRow, row_of
+from loratui.tui.screens.model_view import ModelView
+from loratui.tui.session import Session
+
+if TYPE_CHECKING:
+    from loratui.hub.downloads import DownloadProgress
+
+_NAMED = "named bases"
+_MOST_NAMED = 8
+_SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BEFORE_ASKING = 0.3
+_HELP = (
+    "The LoRA is trained on one base and works best on its family: Stable Diffusion 1.x and 2.x can be trained here. "
+    "Train on what you will generate with, or on plain Stable Diffusion 1.5, from which most anime and photo models of "
+    "the family descend.\n\n"
+    "Bases of the Hugging Face cache, of A1111, Forge and ComfyUI are found by themselves. A gated base has a page "
+    "where its conditions are accepted; for that you sign in with @. Downloads go on when the wizard is left, and go "
+    "on where they were after a cut."
+)
+
+
+class ModelScreen(StepScreen):
+    """The list of bases, the one under the cursor in sentences, and the account."""
+
+    STEP = "model"
+    KEYS = ("act:Choose", "download", "stop:Stop", "account", "refresh", "copy")
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self._downloads = DownloadWatch()
+        self._known = Knowledge(self._downloads)
+        self._who = asking.Recognised(None, None)
+        self._found_for: object = None
+        self._wanted = ANOTHER
+        self._ticking: Timer | None = None
+        self._waiting: Timer | None = None
+
+    def compose_body(self) -> ComposeResult:
+        """One view."""
+        yield ModelView(self.session, self._known)
+
+    # What the frame asks for
+
+    def shown(self) -> None:
+        """Look around anew, and follow downloads."""
+        self._bases.focus()
+        self._look_around()
+        in_background(self, partial(asking.recognise, with_hub=self._who.account is None))
+        self._ticking = self.set_interval(_SECONDS_BETWEEN_LOOKS, self._tick)
+
+    def hidden(self) -> None:
+        """Downloads go on by themselves."""
+        if self._ticking is not None:
+            self._ticking.stop()
+
+    def session_changed(self) -> None:
+        """Mark the profile's base, and look for it when it is another one."""
+        if self._looked_for() != self._found_for:
+            self._look_around()
+        self._redraw()
+
+    def plain_text(self) -> str:
+        """What is on the screen, and where the base's terms are read."""
+        return self._view.plain_text(self._who)
+
+    def focus_help(self) -> tuple[str, str]:
+        """Which base to take."""
+        return "The base model", _HELP
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer downloading and stopping where there is something to download or to stop."""
+        if action == "download" and self.is_mounted:
+            row = self._bases.row
+            return row is not None and bool(row.base) and not row.here and not self._is_coming(row) and row.usable
+        if action == "stop":
+            return self._downloads.is_any_running
+        return super().check_action(action, parameters)
+
+    # Keys
+
+    def action_act(self) -> None:
+        """Take the base under the cursor for the profile, or ask for another."""
+        row = self._bases.row
+        if row is None:
+            return
+        if row.base == ANOTHER:
+            self._ask_for_base()
+        else:
+            self._choose(row)
+
+    def action_download(self) -> None:
+        """Bring the base under the cursor here."""
+        row = self._bases.row
+        if row is None:
+            return
+        answer = self._known.of(row.base).answer
+        if answer is not None and not answer.may_download:
+            self.say(answer.what, "warning")
+            return
+        in_background(self, partial(asking.start, row.base))
+
+    def action_stop(self) -> None:
+        """End the download under the cursor, else the one that runs."""
+        row = self._bases.row
+        download = self._downloads.running(row.base if row is not None else ANOTHER)
+        if download is not None:
+            in_background(self, partial(asking.stop, download))
+
+    @work(exclusive=True, group="account")
+    async def action_account(self) -> None:
+        """Sign in, switch or sign out."""
+        if await talk_about_account(self, self._who.account):
+            self._forget_answers()
+            in_background(self, asking.recognise)
+
+    def action_refresh(self) -> None:
+        """Look at the disk and ask the hub again."""
+        self._forget_answers()
+        self._look_around()
+        in_background(self, asking.recognise)
+
+    @work(exclusive=True, group="naming")
+    async def _ask_for_base(self) -> None:
+        base = await ask_for_base(self)
+        if base is None:
+            return
+        named = [base, *(one for one in self.session.recall(_NAMED, []) if one != base)]
+        self.session.remember(_NAMED, named[:_MOST_NAMED])
+        self._wanted = base
+        self._choose(row_of(base))
+        self._look_around()
+
+    def _choose(self, row: BaseRow) -> None:
+        if not row.usable:
+            found = self._known.of(row.base).presence
+            reason = row.complaint.partition("\n")[0] or (found.note if found is not None else "")
+            self.say(reason or f"A LoRA cannot be trained on {row.family} here.", "warning")
+            return
+        complaint = self.session.change("model.base", row.base)
+        if complaint:
+            self.say(complaint, "error")
+        else:
+            self.say(f"{row.name} is the base now.", "good")
+
+    # What comes back
+
+    def on_base_list_moved(self) -> None:
+        """Look for the base under the cursor; ask the hub when the cursor stays on it."""
+        row = self._bases.row
+        if row is not None and row.base:
+            in_background(self, partial(asking.look, row.base))
+        self._redraw()
+        self.refresh_keys()
+
+    def on_base_list_chosen(self) -> None:
+        """A click chooses too."""
+        self.action_act()
+
+    def on_found(self, event: asking.Found) -> None:
+        """Show the rows."""
+        self._downloads.follow(event.downloads)
+        self._tick()
+        self._view.show_rows(event.rows)
+        if self._wanted != ANOTHER and self._wanted in [row.base for row in event.rows]:
+            self._bases.go_to(self._wanted)
+            self._wanted = ANOTHER
+        for base in {self.session.profile.model.base, self._bases.row.base if self._bases.row else ANOTHER} - {ANOTHER}:
+            in_background(self, partial(asking.look, base))
+        self.refresh_keys()
+
+    def on_looked(self, event: asking.Looked) -> None:
+        """Keep what the disk says; ask the hub for the rest after a moment."""
+        self._known.looked(event)
+        self._redraw()
+        if self._waiting is not None:
+            self._waiting.stop()
+        self._waiting = self.set_timer(_SECONDS_BEFORE_ASKING, self._ask_hub)
+
+    def on_asked(self, event: asking.Asked) -> None:
+        """Keep what the hub says."""
+        self._known.asked(event)
+        self._show_known_size(event.base)
+        self._redraw()
+
+    def on_recognised(self, event: asking.Recognised) -> None:
+        """Say who is signed in."""
+        if event.account is None and event.error is None and event.tokens is not None and event.tokens.signed_in:
+            event.account = self._who.account
+        self._who = event
+        self._redraw()
+
+    def on_downloading(self, event: asking.Downloading) -> None:
+        """Follow a download that has begun; say why it has not."""
+        if event.download is not None:
+            self._downloads.follow([event.download])
+            self._tick()
+            progress = self._downloads.progress[event.base]
+            if progress.state != "running":  # it was that quick
+                self._ended(event.base, progress)
+        if event.error is not None:
+            self.say(f"{event.error.what} {event.error.todo}", "error")
+
+    def on_fault(self, event: Fault) -> None:
+        """A fault of the program ends it in the usual way."""
+        raise event.error
+
+    # Drawing
+
+    @property
+    def _view(self) -> ModelView:
+        return self.query_one(ModelView)
+
+    @property
+    def _bases(self) -> BaseList:
+        return self._view.bases
+
+    def _is_coming(self, row: BaseRow) -> bool:
+        download = self._known.of(row.base).download
+        return download is not None and download.state == "running"
+
+    def _looked_for(self) -> object:
+        profile = self.session.profile
+        return self.session.name, profile.model.base, tuple(profile.output.install_to)
+
+    def _look_around(self) -> None:
+        self._found_for = self._looked_for()
+        profile = self.session.profile
+        named = list(self.session.recall(_NAMED, []))
+        in_background(self, partial(asking.find, profile.model.base, named, list(profile.output.install_to)))
+
+    def _forget_answers(self) -> None:
+        self._known.forget_answers()
+        self.on_base_list_moved()
+
+    def _ask_hub(self) -> None:
+        """Ask about the profile's base and the one under the cursor."""
+        row = self._bases.row
+        for base in self._known.begin_asking((self.session.profile.model.base, row.base if row else ANOTHER)):
+            in_background(self, partial(asking.ask, base))
+        self._redraw()
+
+    def _show_known_size(self, base: str) -> None:
+        facts = self._known.of(base)
+        self._view.show_rows([with_answer(row, facts) if row.base == base else row for row in self._bases.rows])
+
+    def _tick(self) -> None:
+        """Read how downloads go; look around when one has ended."""
+        changed, ended = self._downloads.look()
+        for base, progress in ended:
+            self._ended(base, progress)
+        if changed:
+            self._redraw()
+            self.refresh_keys()
+
+    def _ended(self, base: str, progress: "DownloadProgress") -> None:
+        if progress.state == "finished":
+            self.say(f"{base} is on this computer now.", "good")
+        elif progress.state == "failed":
+            self.say(f"{progress.what} {progress.todo}", "error")
+        self._known.forget(base)
+        self._look_around()
+
+    def _redraw(self) -> None:
+        if self.is_mounted and self._view.is_mounted:
+            self._view.draw(self._who)
+            self._tell_lacking()
+
+    def _tell_lacking(self) -> None:
+        base = self.session.profile.model.base
+        row = next((row for row in self._bases.rows if row.base == base), None)
+        facts = self._known.of(base)
+        if row is None or not self.session.name or not facts.is_settled(row):
+            return
+        has_config = bool(self.session.profile.model.config)
+        self.session.set_unmet(self.STEP, lacking(row, facts, has_config=has_config))

@@ -1,0 +1,155 @@
+"""The rows of Model: bases on this computer first, then those on the hub that somebody named, then a row to name one.
+
+Looks at the disk (in a thread), never at the network; draws nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+
+from loratui.errors import BaseModelError
+from loratui.profile.schema import DEFAULT_BASE
+from loratui.safe_text import printable
+from loratui.tui.glyphs import Glyphs
+from loratui.tui.widgets.changing_lines import Line, Role
+
+if TYPE_CHECKING:
+    from loratui.hub.downloads import DownloadProgress
+    from loratui.hub.presence import Presence
+
+DEMO = "demo"
+ANOTHER = ""
+_FAMILY, _SIZE, _WHERE = 8, 7, 10
+_PLACES = {"cache": "HF cache"}
+
+
+@dataclass(frozen=True)
+class BaseRow:
+    """A base that can be chosen.
+
+    Attributes:
+        base: What a profile names it by; ANOTHER of the row that asks for one.
+        name: For people.
+        family: "SD 1.x" and the like; "" while it is not known.
+        size: In bytes; None while it is not known.
+        where: Where it lies: "HF cache", "Forge", "on the hub".
+        here: Whether it is on this computer.
+        usable: False when it is known that it cannot be trained on.
+        complaint: Why its name means nothing; "" when it means something.
+    """
+
+    base: str
+    name: str
+    family: str = ""
+    size: int | None = None
+    where: str = ""
+    here: bool = True
+    usable: bool = True
+    complaint: str = ""
+
+
+def find_rows(chosen: str, named: Iterable[str], install_to: Iterable[str]) -> list[BaseRow]:
+    """Look at the disk and make all rows.
+
+    Args:
+        chosen: The profile's base.
+        named: Bases that were typed or downloaded before, latest first.
+        install_to: Folders of other programs that the profile names.
+    """
+    from loratui.hub.on_disk import bases_on_disk
+
+    found = [
+        BaseRow(
+            base.base,
+            printable(base.name.removesuffix(".safetensors") if base.place != "cache" else base.name),
+            base.family.name,
+            base.size,
+            _PLACES.get(base.place, base.place),
+            usable=base.family.is_usable,
+        )
+        for base in bases_on_disk(install_to)
+    ]
+    there = {row.base for row in found} | {DEMO}
+    others = [row_of(base) for base in dict.fromkeys((chosen, *named, DEFAULT_BASE)) if base not in there]
+    usable = [row for row in (*found, *others) if row.usable]
+    unusable = [row for row in (*found, *others) if not row.usable]
+    return [*usable, row_of(DEMO), *unusable, BaseRow(ANOTHER, "Type a hub id, a URL or a path …")]
+
+
+def row_of(base: str) -> BaseRow:
+    """The row of a base that was not found by looking around."""
+    from loratui.hub.presence import presence
+
+    try:
+        found = presence(base)
+    except BaseModelError as error:
+        return BaseRow(base, printable(base), where="not there", here=False, usable=False, complaint=str(error))
+    family = "" if found.family == "unknown" else found.family
+    return BaseRow(base, printable(base), family, found.size, _where(base, found), found.here, found.is_usable)
+
+
+def _where(base: str, found: "Presence") -> str:
+    if base == DEMO:
+        return "built in"
+    if not found.here:
+        return "on the hub"
+    return "this disk" if found.location.path is not None else "HF cache"
+
+
+def bytes_text(size: float) -> str:
+    """A size as disks are sold: "4.3 GB", "812 MB"."""
+    if size >= 999_500_000:
+        return f"{size / 1e9:.1f} GB"
+    return f"{size / 1e6:.0f} MB" if size >= 999_500 else f"{max(1, round(size / 1e3))} kB"
+
+
+def duration_text(seconds: float) -> str:
+    """A time as minutes and seconds, or hours and minutes: "2:03", "1 h 04"."""
+    whole = round(seconds)
+    return f"{whole // 3600} h {whole % 3600 // 60:02d}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"
+
+
+def heading(width: int) -> Line:
+    """What the columns are."""
+    return [("    " + _columns("base", "family", "size", "where", width), "faint")]
+
+
+def row_line(
+    row: BaseRow,
+    width: int,
+    glyphs: Glyphs,
+    *,
+    at_cursor: bool,
+    is_chosen: bool,
+    download: "DownloadProgress | None" = None,
+) -> Line:
+    """A row as it is drawn: cursor, whether it is the profile's, name, family, size, where."""
+    cursor: tuple[str, Role] = (f"{glyphs.current} " if at_cursor else "  ", "accent")
+    mark: tuple[str, Role] = (f"{glyphs.check} " if is_chosen else "  ", "good")
+    role: Role = "strong" if at_cursor else "text" if row.usable else "faint"
+    if row.base == ANOTHER:
+        return [cursor, mark, (row.name.replace("…", glyphs.ellipsis), role)]
+    size = bytes_text(row.size) if row.size is not None else ""
+    where = row.where
+    if not row.here and download is not None and download.state == "running":
+        where = f"{percent(download)} %"
+    name = _columns(row.name, row.family, size, "", width, glyphs.ellipsis)
+    return [cursor, mark, (name, role), (where, "accent" if where.endswith("%") else role if row.here else "faint")]
+
+
+def percent(download: "DownloadProgress") -> int:
+    """How much of a download is here, never 100 before all is."""
+    return min(99, int(100 * download.done / download.total)) if download.total else 0
+
+
+def _columns(name: str, family: str, size: str, where: str, width: int, ellipsis: str = "…") -> str:
+    room = max(8, min(width - 4 - _FAMILY - _SIZE - _WHERE - 3, 72))
+    if cell_len(name) > room:
+        # The end of a path tells more than its beginning.
+        kept = name
+        while cell_len(kept) > room - cell_len(ellipsis):
+            kept = kept[1:]
+        name = ellipsis + kept
+    return f"{set_cell_size(name, room)} {family:<{_FAMILY}}{size:>{_SIZE}}  {where}"

@@ -1,0 +1,180 @@
+"""Step 3, the pictures and their captions: what its keys do. What it shows is in `pictures_view.py`.
+
+Typing captions is in `pictures_editing.py`; here are the keys that jump, count and choose.
+"""
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+
+from loratui.dataset.caption_files import put_trigger_in_front
+from loratui.dataset.folder_choice import shown
+from loratui.dataset.problems import counted
+from loratui.dataset.tags import tag_counts
+from loratui.profile.fields import why_not_plain
+from loratui.tui.dialogs import Ask, Choice, Entry, Pages
+from loratui.tui.screens.pictures_editing import PicturesEditing
+from loratui.tui.screens.pictures_folder import FolderDialog
+from loratui.tui.screens.pictures_list import PictureList
+from loratui.tui.screens.pictures_tables import ProblemsTable, TagsTable, buckets_text, picture_of
+from loratui.tui.screens.pictures_texts import help_text, nothing_text, plain_text
+from loratui.tui.widgets.changing_lines import plain
+
+_MOST_RECENT = 12
+_NEED_PICTURES = {"act", "next_without", "trigger", "tags", "buckets", "search"}
+
+
+class PicturesScreen(PicturesEditing):
+    """Step 3."""
+
+    STEP: ClassVar[str] = "pictures"
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "act:Edit",
+        "next_without",
+        "trigger",
+        "tags",
+        "buckets",
+        "folder",
+        "problems",
+        "undo",
+        "search",
+        "refresh",
+    )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Offer no key that could do nothing."""
+        if action in _NEED_PICTURES:
+            return bool(self.album.paths)
+        if action == "problems":
+            return bool(self.problems)
+        if action == "undo":
+            return bool(self.undo_label)
+        return super().check_action(action, parameters)
+
+    def focus_help(self) -> tuple[str, str]:
+        """What the list and the text below it mean."""
+        return "Pictures and captions", help_text(self.session.glyphs)
+
+    def plain_text(self) -> str:
+        """The whole list with captions and problems, or the lines that bring pictures here."""
+        if not self.album.paths:
+            return nothing_text(self._nothing)
+        head = plain(self.head_lines(1 << 10)[:1])
+        return plain_text(self.album, " ".join(head.split()), self.current, self.problems, self.session.glyphs)
+
+    # Moving about
+
+    def on_picture_list_moved(self) -> None:
+        """Show what is under the cursor now."""
+        self.show_current()
+
+    def on_picture_list_show_all(self) -> None:
+        """Esc in the list ends a search."""
+        self.search("")
+
+    def action_next_without(self) -> None:
+        """Go to the next picture without a caption."""
+        path = self.album.next_without_caption(self.current)
+        if path is None:
+            self.say("Every picture has a caption.", "good")
+        else:
+            self.query_one(PictureList).go_to(path)
+
+    def action_refresh(self) -> None:
+        """Look through the folder again."""
+        self.look()
+
+    def action_search(self) -> None:
+        """Have a text typed that names or captions contain."""
+        self.begin_search()
+
+    # Dialogs
+
+    @work(exit_on_error=False, group="dialog")
+    async def action_folder(self) -> None:
+        """Choose the folder with the pictures."""
+        recent: list[str] = self.session.recall("recent_folders", [])
+        given = self.session.profile.dataset.path
+        path = await self.app.push_screen_wait(FolderDialog(given, recent, self.session.glyphs))
+        if path is None:
+            return
+        complaint = self.session.change("dataset.path", str(path))
+        if complaint:
+            self.say(complaint, "error")
+            return
+        known = [one for one in recent if isinstance(one, str) and one != str(path)]
+        self.session.remember("recent_folders", [str(path), *known][:_MOST_RECENT])
+        self.say(f"Pictures from {shown(path)}", "good")
+
+    @work(exit_on_error=False, group="dialog")
+    async def action_trigger(self) -> None:
+        """Set the trigger word, and offer to write it into the captions."""
+        text = (
+            "A word that begins every caption, such as the character's name. Prompts then begin with it. Empty: none."
+        )
+        before = self.session.profile.dataset.trigger
+        check = partial(_complaint, "dataset.trigger")
+        word = await self.app.push_screen_wait(Entry("Trigger word", text, before, check=check))
+        if word is None:
+            return
+        word = word.strip()
+        if word != before and (complaint := self.session.change("dataset.trigger", word)):
+            self.say(complaint, "error")
+        elif word:
+            self._offer_to_write(word, self.album.caption_paths)
+        elif before:
+            self.say("No trigger word is put in front any more.")
+
+    @work(thread=True, exit_on_error=False, group="trigger")
+    def _offer_to_write(self, word: str, paths: list[Path]) -> None:
+        changes, unreadable = put_trigger_in_front(paths, word)
+        self.app.call_from_thread(self._ask_to_write, word, changes, len(paths), len(unreadable))
+
+    @work(exit_on_error=False, group="dialog")
+    async def _ask_to_write(self, word: str, changes: Mapping[Path, str], files: int, unreadable: int) -> None:
+        left = f" {counted(unreadable, 'file')} cannot be read and would be left alone." if unreadable else ""
+        if not changes:
+            self.say(f"{word} is in every caption.{left}", "warning" if left else "good")
+            return
+        count = counted(len(changes), "caption")
+        lack = f"{len(changes)} of {counted(files, 'caption file')} {'lacks' if len(changes) == 1 else 'lack'} {word}."
+        choices = (
+            Choice("training", "Leave the files", f"{word} is put in front while training"),
+            Choice("files", f"Write it into {count}", "for other tools too; z takes it back"),
+        )
+        if await self.app.push_screen_wait(Ask("Trigger word", lack + left, choices)) == "files":
+            self.write(changes, f"{word} in front of {count}", f"{word} is in front of {count} now; z takes it back.")
+
+    @work(exit_on_error=False, group="dialog")
+    async def action_problems(self) -> None:
+        """List every problem with its fix; Enter goes to its picture."""
+        problems = self.problems
+        place = await self.app.push_screen_wait(ProblemsTable(problems, self.session.glyphs))
+        path = picture_of(problems[place], self.album.paths) if place is not None else None
+        if path is not None and not self.query_one(PictureList).go_to(path):
+            self.search("")
+            self.query_one(PictureList).go_to(path)
+
+    @work(exit_on_error=False, group="dialog")
+    async def action_tags(self) -> None:
+        """Count the tags; Enter shows the pictures that have one."""
+        captions = self.album.captions
+        tags = tag_counts(captions)
+        place = await self.app.push_screen_wait(TagsTable(tags, len(captions), self.session.glyphs))
+        if place is not None:
+            self.search(tags[place].tag)
+
+    def action_buckets(self) -> None:
+        """Show the sizes of the pictures and the buckets they are trained in."""
+        if self.album.survey is None:
+            self.say("The pictures are still being looked through.")
+            return
+        self.app.push_screen(Pages("Sizes and buckets", buckets_text(self.album.survey.report, self.session.glyphs)))
+
+
+def _complaint(field: str, text: str) -> str:
+    reason = why_not_plain(text)
+    return f"{field} {reason}" if reason else ""

@@ -1,0 +1,204 @@
+"""Choosing the folder with the pictures: typed with completion, or taken from the recent and the probable ones.
+
+What a text would mean is worked out in a thread, since folders may lie on slow disks.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
+
+from loratui.dataset.folder_choice import Proposal, complete_folder, propose, shown
+from loratui.safe_text import printable
+from loratui.tui.glyphs import Glyphs
+from loratui.tui.widgets.form_paths import common_beginning
+
+_SECONDS_OF_PATIENCE = 0.08
+_MOST_OFFERED = 7
+
+
+class Offer(NamedTuple):
+    """A line to choose: what is typed or taken, what it is called, and why it is offered."""
+
+    kind: str
+    text: str
+    label: str
+    note: str
+
+
+class FolderDialog(ModalScreen[Path | None]):
+    """Answers the chosen folder, or None for Esc. The folder exists: one that does not is made on request."""
+
+    BINDINGS = [
+        Binding("escape", "leave", "Leave", id="leave"),
+        Binding("tab", "complete", "Complete", id="complete", priority=True),
+        Binding("down", "choose", "Choose", id="folder_dialog.down"),
+    ]
+    DEFAULT_CSS = """
+    FolderDialog OptionList { max-height: 7; margin-top: 1; }
+    FolderDialog #remark { min-height: 2; }
+    """
+
+    class Considered(Message, bubble=False):
+        """What a text would mean."""
+
+        def __init__(self, text: str, proposal: Proposal, completions: list[str], take: bool) -> None:
+            super().__init__()
+            self.text = text
+            self.proposal = proposal
+            self.completions = completions
+            self.take = take
+
+    def __init__(self, value: str, recent: Sequence[str], glyphs: Glyphs) -> None:
+        super().__init__(classes="dialog")
+        self._value = value
+        self._glyphs = glyphs
+        self._recent = [path for path in recent if printable(path) == path]
+        self._offers: tuple[Offer, ...] = ()
+
+    def compose(self) -> ComposeResult:
+        """The line, what it means, and what else there is."""
+        with Vertical(classes="window"):
+            yield Static("The folder with the pictures", classes="dialog-title", markup=False)
+            yield Input(self._value, placeholder="~/pictures/emi", compact=True, select_on_focus=False)
+            yield Static(id="remark", markup=False)
+            yield OptionList(markup=False)
+            keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc leave"
+            yield Static(keys, classes="dialog-keys", markup=False)
+
+    def on_mount(self) -> None:
+        """Type at once, behind what is there."""
+        line = self.query_one(Input)
+        line.focus()
+        line.cursor_position = len(self._value)
+        self._offer(())
+        self._consider(self._value)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Work out what the text means by now."""
+        event.stop()
+        self._consider(event.value)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Take it, if it can be taken."""
+        event.stop()
+        if event.value.strip():
+            self._consider(event.value, take=True)
+        else:
+            self.action_choose()
+
+    @work(thread=True, exclusive=True, exit_on_error=False, group="consider")
+    def _consider(self, text: str, take: bool = False) -> None:
+        if not take:
+            time.sleep(_SECONDS_OF_PATIENCE)
+        if get_current_worker().is_cancelled:
+            return
+        proposal = propose(text) if text.strip() else Proposal(Path.home(), "wrong")
+        completions = complete_folder(text) if text else []
+        self.post_message(self.Considered(text, proposal, completions, take))
+
+    def on_folder_dialog_considered(self, message: Considered) -> None:
+        """Say what the text means, and offer what could be meant."""
+        if message.text != self.query_one(Input).value:
+            return
+        proposal = message.proposal
+        if message.take and proposal.state != "wrong":
+            self.dismiss(proposal.path)
+            return
+        if message.take and len(proposal.instead) == 1:
+            self.dismiss(proposal.instead[0])
+            return
+        self._remark(proposal if message.text.strip() else None)
+        self._offer(self._offers_for(message.text, proposal, message.completions))
+        if message.take and self._offers:
+            self.query_one(OptionList).focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        """Take the folder, or type the completion."""
+        event.stop()
+        offer = self._offers[event.option_index]
+        line = self.query_one(Input)
+        if offer.kind == "make":
+            self._make(Path(offer.text))
+        elif offer.kind == "completion":
+            line.value = offer.text
+            line.cursor_position = len(offer.text)
+            line.focus()
+        else:
+            self.dismiss(Path(offer.text))
+
+    def action_choose(self) -> None:
+        """Go down to what is offered."""
+        if self._offers and self.focused is self.query_one(Input):
+            self.query_one(OptionList).focus()
+
+    def action_complete(self) -> None:
+        """Type what all completions have in common."""
+        line = self.query_one(Input)
+        line.focus()
+        common = common_beginning(complete_folder(line.value))
+        if len(common) >= len(line.value):
+            line.value = common
+            line.cursor_position = len(common)
+
+    def action_leave(self) -> None:
+        """Answer nothing."""
+        self.dismiss(None)
+
+    def _make(self, path: Path) -> None:
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            self._say(f"The folder cannot be made ({printable(error.strerror or error)}).", is_complaint=True)
+        else:
+            self.dismiss(path)
+
+    def _remark(self, proposal: Proposal | None) -> None:
+        if proposal is None:
+            self._say("Type its path, or choose a recent one." if self._recent else "Type its path.")
+            return
+        lines = [proposal.what]
+        if proposal.state == "wrong":
+            lines = [proposal.what, proposal.todo]
+            if len(proposal.instead) == 1:
+                lines = [proposal.what, f"Enter takes {shown(proposal.instead[0])}."]
+        elif proposal.state == "empty":
+            lines.append("It can be taken now and filled later.")
+        self._say("\n".join(lines), is_complaint=proposal.state == "wrong")
+
+    def _say(self, text: str, *, is_complaint: bool = False) -> None:
+        remark = self.query_one("#remark", Static)
+        remark.set_class(is_complaint, "complaint")
+        remark.update(text)
+
+    def _offers_for(self, text: str, proposal: Proposal, completions: list[str]) -> tuple[Offer, ...]:
+        why = "all of them" if proposal.state == "usable" else "the pictures lie here"
+        offers = [Offer("instead", str(path), shown(path), why) for path in proposal.instead if text.strip()]
+        if proposal.can_be_made and text.strip():
+            offers.append(Offer("make", str(proposal.path), f"Make {shown(proposal.path)}", "to be filled"))
+        offers += [Offer("completion", one, f"{Path(one).name}/", "") for one in completions if one != f"{text}/"]
+        if not text.strip():
+            offers += [Offer("recent", path, shown(path), "recent") for path in self._recent]
+        return tuple(offers)
+
+    def _offer(self, offers: tuple[Offer, ...]) -> None:
+        self._offers = offers
+        listing = self.query_one(OptionList)
+        listing.clear_options()
+        listing.add_options(
+            Option(Content.assemble(printable(offer.label), "  ", (offer.note, "$faint"))) for offer in offers
+        )
+        listing.display = bool(offers)
+        if offers:
+            listing.highlighted = 0

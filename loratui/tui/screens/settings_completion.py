@@ -1,0 +1,17 @@
+"""What a path or a base may become while it is typed. Reads directories; knows no widget."""
+
+from loratui.hub.cache import cached_repositories
+from loratui.profile.schema import DEFAULT_BASE
+from loratui.tui.widgets.form_paths import complete_path
+
+
+def complete_folder(text: str) -> list[str]:
+    """Folders that `text` may become."""
+    return [path for path in complete_path(text) if path.endswith("/")]
+
+
+def complete_base(text: str) -> list[str]:
+    """Bases that `text` may become: what is in the hub's cache, the usual one, the demo's, folders and checkpoints."""
+    names = sorted({DEFAULT_BASE, "demo", *cached_repositories()})
+    paths = [path for path in complete_path(text) if path.endswith(("/", ".safetensors"))] if text else []
+    return [name for name in names if name.startswith(text)] + paths

@@ -1,0 +1,157 @@
+"""What the keys of Train do to a run: save, preview, stop, leave, read. Shows nothing itself.
+
+Each is sent to the worker or asked of a person beside the screen, which goes on.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING, cast
+
+from textual import work
+
+from loratui.errors import LoratuiError
+from loratui.runs.commands import PREVIEW, SAVE, send
+from loratui.runs.finding import output_name
+from loratui.safe_text import printable
+from loratui.tui.dialogs import Pages
+from loratui.tui.moment import Moment
+from loratui.tui.run_watch import RunWatch
+from loratui.tui.screens import train_flows
+from loratui.tui.screens.train_gauges import GaugeReader
+from loratui.tui.screens.train_log import log_text
+from loratui.tui.screens.train_plan_view import PlanView
+from loratui.tui.screens.train_start import Stage
+from loratui.tui.screens.train_view import RunView
+from loratui.tui.screens.train_work import TrainWork
+from loratui.tui.session import Session
+
+if TYPE_CHECKING:
+    from loratui.tui.app import Wizard
+
+
+# A run that is over, or that nobody looks at, is looked at once in so many times.
+_SELDOM = 4
+
+
+class TrainActs(TrainWork):
+    """A screen that shows a run, or the plan of one, and what can be done with it.
+
+    Attributes:
+        run_watch: Of the run that is shown, or of the last one while a new one is planned.
+        wants_new: Whether a new training is planned although there is a run.
+        stage: What a start is busy with; None while nothing is started.
+        is_resuming: A run was told to go on and has not yet.
+    """
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session)
+        self.run_watch: RunWatch | None = None
+        self.stage: Stage | None = None
+        self.wants_new = self.is_resuming = False
+        self._is_polling = False
+        self._ticks = 0
+        self.gauges = GaugeReader()
+
+    @property
+    def wizard(self) -> "Wizard":
+        """The app."""
+        return cast("Wizard", self.app)
+
+    @property
+    def view(self) -> RunView:
+        """The run as it is drawn."""
+        return self.query_one(RunView)
+
+    @property
+    def planned(self) -> PlanView:
+        """The plan as it is drawn."""
+        return self.query_one(PlanView)
+
+    @property
+    def shows_run(self) -> bool:
+        """Whether a run is shown, and no plan of one."""
+        return self.run_watch is not None and not self.wants_new
+
+    @property
+    def moment(self) -> Moment | None:
+        """What is shown of a run; None while a plan is shown, or nobody has looked yet."""
+        watch = self.run_watch if self.shows_run else None
+        return watch.moment if watch is not None and watch.moment.is_known else None
+
+    def look(self, *, at_once: bool = False) -> None:
+        """Look at the run, seldom where little can have changed."""
+        watch = self.run_watch
+        if watch is None or self._is_polling:
+            return
+        self._ticks += 1
+        is_seldom = not self.is_current or not watch.moment.is_busy
+        if at_once or not is_seldom or self._ticks % _SELDOM == 0:
+            self._is_polling = True
+            self.poll(watch)
+
+    def looked(self) -> None:
+        """The look is over."""
+        self._is_polling = False
+
+    def action_save(self) -> None:
+        """Have the worker save now."""
+        self.tell(SAVE, "Told to save; it does so after this step.")
+
+    def action_preview(self) -> None:
+        """Show the latest preview and ask for a new one; or show the gauges again."""
+        if self.view.wants_preview:
+            self.view.show_preview(False)
+            return
+        self.view.show_preview(True)
+        moment = self.moment
+        if moment is not None and moment.state == "running" and not moment.is_finishing:
+            self.tell(PREVIEW, "A preview is drawn after this step. v shows the gauges again.")
+
+    @work(exclusive=True, group="stop", exit_on_error=False)
+    async def action_stop(self) -> None:
+        """Stop a run or a download, after asking."""
+        watch, stage = self.run_watch, self.stage
+        try:
+            if stage is not None and stage.base:
+                await train_flows.stop_bringing(self.wizard, stage.base)
+            elif watch is not None and (said := await train_flows.stop_run(self.wizard, watch)):
+                self.say(said)
+                self.look(at_once=True)
+        except LoratuiError as error:
+            self.post_message(self.Refused(error))
+
+    def action_detach(self) -> None:
+        """Leave; the run goes on by itself."""
+        self.wizard.set_title_text("")
+        name = printable(output_name(self.run_watch.run)) if self.moment and self.run_watch else "The download"
+        self.wizard.exit(0, return_code=0, message=f"{name} goes on by itself. See it again: loratui")
+
+    @work(exclusive=True, group="log", exit_on_error=False)
+    async def action_log(self) -> None:
+        """Read what has happened, and what the worker printed."""
+        watch = self.run_watch
+        if watch is not None:
+            text = await asyncio.to_thread(log_text, watch.run, watch.moment.happened)
+            self.wizard.push_screen(Pages(f"Log of {watch.run.name}", text))
+
+    @work(exclusive=True, group="go-on", exit_on_error=False)
+    async def go_on(self, watch: RunWatch) -> None:
+        """Queue the run again; where memory did not suffice, only with consent to smaller pieces."""
+        failure, proposal = watch.moment.failure, watch.moment.proposal
+        asks = failure is not None and bool(proposal)
+        if failure is not None and asks and not await train_flows.consents_to_smaller(self.wizard, failure, proposal):
+            return
+        self.is_resuming = True
+        self.refresh_keys()
+        self.resume(watch.run, asks)
+
+    @work(exclusive=True, group="tell", exit_on_error=False)
+    async def tell(self, command: str, said: str) -> None:
+        """Send the worker a command, and say so."""
+        if self.run_watch is None:
+            return
+        try:
+            await asyncio.to_thread(send, self.run_watch.run, command)
+        except LoratuiError as error:
+            self.post_message(self.Refused(error))
+        else:
+            self.say(said)

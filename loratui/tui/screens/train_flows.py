@@ -1,0 +1,74 @@
+"""What Train asks before it does something that cannot be taken back at once: stopping, and going on in smaller pieces.
+
+Each flow is awaited beside the screen; what goes wrong is raised as a `LoratuiError`.
+"""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from loratui.runs.commands import STOP_AFTER_EPOCH, send
+from loratui.runs.ending import WorkerFailed
+from loratui.runs.finding import output_name
+from loratui.runs.queue import take_back
+from loratui.safe_text import printable
+from loratui.tui.dialogs import Ask, Choice
+from loratui.tui.messages import Go
+from loratui.tui.run_watch import RunWatch
+from loratui.tui.screens.train_start import stop_download
+
+if TYPE_CHECKING:
+    from loratui.tui.app import Wizard
+
+_NOW, _AFTER_EPOCH, _GO_ON = "now", "after epoch", "go on"
+_ACCEPT, _SETTINGS, _LEAVE = "accept", "settings", "leave"
+
+
+async def stop_bringing(wizard: "Wizard", base: str) -> None:
+    """End the download of a base."""
+    question = Ask(
+        "Stop the download?",
+        "",
+        [Choice(_GO_ON, "Go on"), Choice(_NOW, "Stop it", "what has come is kept, and the next start goes on")],
+    )
+    if await wizard.push_screen_wait(question) == _NOW:
+        await asyncio.to_thread(stop_download, base)
+
+
+async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
+    """Take a run out of the queue, or have it stop and save; returns what to say, "" where nothing was done."""
+    moment, name = watch.moment, printable(output_name(watch.run))
+    if moment.state == "queued":
+        choices = [Choice(_GO_ON, "Go on waiting"), Choice(_NOW, "Take it out", "Enter queues it again")]
+        if await wizard.push_screen_wait(Ask(f"Take {name} out of the queue?", "", choices)) == _NOW:
+            taken = await asyncio.to_thread(take_back, watch.run)
+            return f"{name} was taken out of the queue." if taken else f"{name} has its turn already: x stops it."
+        return ""
+    choices = [Choice(_GO_ON, "Go on training", "nothing changes")]
+    if not moment.is_finishing:
+        choices.append(Choice(_AFTER_EPOCH, "Stop after this epoch", "its file is saved"))
+    choices.append(Choice(_NOW, "Stop now", "finishes the step and saves; Enter resumes it"))
+    match await wizard.push_screen_wait(Ask(f"Stop {name}?", "", choices)):
+        case "now":
+            watch.stop()
+            return "It stops after this step, and saves."
+        case "after epoch":
+            await asyncio.to_thread(send, watch.run, STOP_AFTER_EPOCH)
+            return "It stops after this epoch."
+    return ""
+
+
+async def consents_to_smaller(wizard: "Wizard", failure: WorkerFailed, proposal: str) -> bool:
+    """Whether a training whose first steps did not fit into memory shall go on in smaller pieces."""
+    question = Ask(
+        "A step does not fit into memory",
+        failure.what,
+        [
+            Choice(_ACCEPT, "Go on in smaller pieces", f"{printable(proposal)}; the same result"),
+            Choice(_SETTINGS, "Change the settings", "step 4"),
+            Choice(_LEAVE, "Leave it", "Enter asks again"),
+        ],
+    )
+    answer = await wizard.push_screen_wait(question)
+    if answer == _SETTINGS:
+        wizard.post_message(Go("settings"))
+    return answer == _ACCEPT

@@ -1,0 +1,160 @@
+"""A run as it is drawn: figures on top, chart beside gauges, the latest events below. Decides nothing."""
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+
+from loratui.runs.directory import RunDirectory
+from loratui.tui.glyphs import Glyphs
+from loratui.tui.loss_curve import Curve
+from loratui.tui.moment import Moment
+from loratui.tui.screens.train_end import end_lines
+from loratui.tui.screens.train_events import event_lines
+from loratui.tui.screens.train_figures import head_lines
+from loratui.tui.screens.train_words import cut
+from loratui.tui.widgets.changing_lines import ChangingLines, Line, plain
+from loratui.tui.widgets.loss_chart import chart_lines
+from loratui.tui.widgets.picture import Picture
+
+_EVENTS, _EVENTS_WHEN_TALL = 3, 6
+_TALL = 30
+# From this width on the gauges tell more, and have more room.
+WIDE = 116
+
+
+class RunView(Vertical):
+    """Shows moments of a run.
+
+    Attributes:
+        wants_preview: Whether the latest preview stands in the place of the gauges, once there is one.
+    """
+
+    DEFAULT_CSS = """
+    RunView {
+        height: 1fr;
+        & > #head { height: 3; }
+        & > #middle { height: 1fr; }
+        & > #divider { height: 1; }
+        & > #words { height: 3; }
+        & #gauges { width: 31; }
+        & #preview { width: 30; margin-left: 1; display: none; }
+    }
+    RunView.-with-preview {
+        & #gauges { display: none; }
+        & #preview { display: block; }
+    }
+    RunView.-alone #gauges { display: none; }
+    RunView.-spacious {
+        & #gauges { width: 43; }
+        & #preview { width: 60; }
+    }
+    """
+
+    def __init__(self, glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._glyphs = glyphs
+        self._moment = Moment()
+        self._run: RunDirectory | None = None
+        self._drawn: tuple[Curve, tuple[int, int]] | None = None
+        self._gauges: list[Line] = []
+        self.wants_preview = False
+        self._now = 0.0
+
+    def compose(self) -> ComposeResult:
+        """Figures, chart beside gauges or preview, events."""
+        yield ChangingLines(id="head")
+        with Horizontal(id="middle"):
+            yield ChangingLines(id="chart")
+            yield ChangingLines(id="gauges")
+            yield Picture(id="preview")
+        yield ChangingLines(id="divider")
+        yield ChangingLines(id="words")
+
+    @property
+    def gauge_width(self) -> int:
+        """Columns for a gauge."""
+        return max(0, self.query_one("#gauges", ChangingLines).size.width - 2)
+
+    def show(self, run: RunDirectory, moment: Moment, now: float) -> None:
+        """Show a moment; only what differs from the one before is drawn."""
+        has_new_preview = moment.previews != self._moment.previews
+        self._run, self._moment, self._now = run, moment, now
+        if has_new_preview:
+            self._place_preview()
+        width = self.size.width
+        if not width:
+            return
+        self.query_one("#head", ChangingLines).show(head_lines(moment, width, self._glyphs, now))
+        ended = end_lines(moment, run, width, self._glyphs)
+        words = self.query_one("#words", ChangingLines)
+        events = _EVENTS_WHEN_TALL if self.size.height >= _TALL else _EVENTS
+        rows = len(ended) or events
+        if words.styles.height is None or words.styles.height.value != rows:
+            words.styles.height = rows
+        has_curve = bool(moment.curve.steps)
+        words.show(ended or (event_lines(moment.happened, events) if has_curve else ()))
+        self._name_run(run, width)
+        self.set_class(not moment.is_busy, "-alone")
+        self._draw_chart(has_curve)
+
+    def show_gauges(self, lines: list[Line]) -> None:
+        """Show the gauges, each line `gauge_width` long."""
+        self._gauges = lines
+        gauges = self.query_one("#gauges", ChangingLines)
+        separator: Line = ((f"{self._glyphs.vertical} ", "rule"),)
+        blank: list[Line] = [()] * max(0, gauges.size.height - len(lines))
+        gauges.show([(*separator, *line) for line in [*lines, *blank]])
+
+    def show_preview(self, is_wanted: bool) -> None:
+        """Put the latest preview into the place of the gauges as soon as there is one, or take it away."""
+        self.wants_preview = is_wanted
+        self._place_preview()
+
+    def _place_preview(self) -> None:
+        previews = self._moment.previews if self.wants_preview else ()
+        self.set_class(bool(previews), "-with-preview")
+        picture = self.query_one("#preview", Picture)
+        if previews:
+            picture.show(previews[-1].file, f"step {previews[-1].step}")
+        else:
+            picture.show(None)
+
+    def plain(self) -> str:
+        """Everything as text."""
+        names = ("#head", "#chart", "#gauges", "#words")
+        shown = [self.query_one(name, ChangingLines) for name in names]
+        return "\n".join(plain(lines.lines) for lines in shown if lines.display)
+
+    def on_resize(self) -> None:
+        """Give the gauges the room that there is."""
+        self.set_class(self.size.width >= WIDE, "-spacious")
+
+    def on_changing_lines_resized(self, message: ChangingLines.Resized) -> None:
+        """Draw for the new size, after all that changes with it."""
+        message.stop()
+        self.call_after_refresh(self._draw_again)
+
+    def _draw_again(self) -> None:
+        if self._run is not None:
+            self.show(self._run, self._moment, self._now)
+        self.show_gauges(self._gauges)
+
+    def _name_run(self, run: RunDirectory, width: int) -> None:
+        name = cut(run.name, max(0, width - 8), self._glyphs)
+        before = self._glyphs.rule * 2
+        rest = self._glyphs.rule * max(0, width - len(name) - 4)
+        self.query_one("#divider", ChangingLines).show(
+            [((f"{before} ", "rule"), (name, "faint"), (f" {rest}", "rule"))]
+        )
+
+    def _draw_chart(self, has_curve: bool) -> None:
+        """Draw the curve where it has grown; as long as there is none, what happened stands there."""
+        chart = self.query_one("#chart", ChangingLines)
+        width, height = chart.size
+        if not has_curve:
+            self._drawn = None
+            chart.show(event_lines(self._moment.happened, height))
+            return
+        curve = self._moment.curve
+        if self._drawn is None or self._drawn[0] is not curve or self._drawn[1] != (width, height):
+            self._drawn = (curve, (width, height))
+            chart.show(chart_lines(curve, width - 1, height, self._glyphs))

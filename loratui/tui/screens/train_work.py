@@ -1,0 +1,129 @@
+"""What threads do for Train, and the messages by which they tell. Knows no widgets of its own."""
+
+from textual import work
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from loratui.errors import LoratuiError
+from loratui.orders.preparing import Order
+from loratui.runs.directory import RunDirectory
+from loratui.tui.frame import StepScreen
+from loratui.tui.moment import Moment
+from loratui.tui.run_watch import RunWatch
+from loratui.tui.screens.train_gauges import GaugeReader
+from loratui.tui.screens.train_plan import Intention, intend
+from loratui.tui.screens.train_start import GivenUp, Stage, go_on, start
+from loratui.tui.widgets.changing_lines import Line
+
+
+class TrainWork(StepScreen):
+    """A screen whose slow work is done in threads; whoever extends it takes the messages."""
+
+    class Polled(Message):
+        """A thread has looked at the run; `before` is what was known until then."""
+
+        def __init__(self, watch: RunWatch, before: Moment) -> None:
+            super().__init__()
+            self.watch = watch
+            self.before = before
+
+    class Planned(Message):
+        """A thread has found out what an order would come to."""
+
+        def __init__(self, order: Order, intention: Intention) -> None:
+            super().__init__()
+            self.order = order
+            self.intention = intention
+
+    class Staged(Message):
+        """A start has got further; None when it is over."""
+
+        def __init__(self, stage: Stage | None) -> None:
+            super().__init__()
+            self.stage = stage
+
+        def can_replace(self, message: Message) -> bool:
+            """Only the latest is worth drawing."""
+            return isinstance(message, TrainWork.Staged)
+
+    class Started(Message):
+        """A new run waits or works."""
+
+        def __init__(self, run: RunDirectory) -> None:
+            super().__init__()
+            self.run = run
+
+    class Resumed(Message):
+        """A run waits or works again."""
+
+    class Refused(Message):
+        """What was asked for did not work."""
+
+        def __init__(self, error: LoratuiError) -> None:
+            super().__init__()
+            self.error = error
+
+    class GaugesRead(Message):
+        """A thread has read the gauges."""
+
+        def __init__(self, lines: list[Line]) -> None:
+            super().__init__()
+            self.lines = lines
+
+    @work(thread=True, group="look", exit_on_error=False)
+    def poll(self, watch: RunWatch) -> None:
+        """Look at a run."""
+        before = watch.moment
+        try:
+            watch.poll()
+        finally:
+            self.post_message(self.Polled(watch, before))
+
+    @work(thread=True, group="plan", exclusive=True, exit_on_error=False)
+    def plan(self, order: Order) -> None:
+        """Find out what an order would come to."""
+        me = get_current_worker()
+
+        def progress(done: int, of: int) -> None:
+            if me.is_cancelled:
+                raise GivenUp
+
+        self.post_message(self.Planned(order, intend(order, progress)))
+
+    @work(thread=True, group="start", exit_on_error=False)
+    def begin(self, order: Order) -> None:
+        """Start a training."""
+        me = get_current_worker()
+
+        def tell(stage: Stage) -> None:
+            if me.is_cancelled:
+                raise GivenUp
+            self.post_message(self.Staged(stage))
+
+        try:
+            run = start(order, tell)
+        except LoratuiError as error:
+            self.post_message(self.Refused(error))
+        else:
+            self.post_message(self.Started(run))
+        finally:
+            self.post_message(self.Staged(None))
+
+    @work(thread=True, group="start", exit_on_error=False)
+    def resume(self, run: RunDirectory, accept_smaller: bool) -> None:
+        """Go on with a run."""
+        try:
+            go_on(run, accept_smaller)
+        except LoratuiError as error:
+            self.post_message(self.Refused(error))
+        else:
+            self.post_message(self.Resumed())
+
+    @work(thread=True, group="gauges", exit_on_error=False)
+    def read_gauges(self, reader: GaugeReader, watch: RunWatch, width: int, details: bool) -> None:
+        """Read the gauges of a run."""
+        lines: list[Line] = []
+        try:
+            lines = reader.read(watch.run, watch.moment, self.session.glyphs, width, details=details)
+        finally:
+            self.post_message(self.GaugesRead(lines))

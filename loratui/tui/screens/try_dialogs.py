@@ -1,0 +1,120 @@
+"""Try's questions: the prompt, the epoch, what the grid shows, other LoRAs and other bases."""
+
+from pathlib import Path
+
+from textual.app import App
+
+from loratui.errors import LoratuiError
+from loratui.hub.presence import presence
+from loratui.profile.fields import split_lora
+from loratui.runs.trying import LAST, comparison
+from loratui.tui.dialogs import Ask, Choice, Entry
+from loratui.tui.screens.try_lines import lora_words
+from loratui.tui.screens.try_trial import Trial
+from loratui.tui.widgets.form_paths import complete_path
+
+_ADD, _REMOVE, _BASE, _OTHER_BASE = "add", "remove ", "base ", "other base"
+
+
+async def ask_prompt(app: App[int], trial: Trial) -> str | None:
+    """Another prompt; None when it stays."""
+    text = "What the picture shows. The trigger word calls the character; <lora:…> tags name other LoRAs (O adds them)."
+    said = await app.push_screen_wait(Entry("Prompt", text, trial.wish.prompt, check=_prompt_complaint))
+    return said if said and said != trial.wish.prompt else None
+
+
+async def ask_epoch(app: App[int], trial: Trial) -> str | None:
+    """The label of another file; None when it stays."""
+    choices = []
+    for file in trial.files:
+        facts = [f"validation {file.validation:.4f}"] if file.validation is not None else []
+        facts += ["lowest, so probably the best"] if file.is_best else []
+        facts += ["looked at now"] if file == trial.file else []
+        name = f"epoch {file.epoch}" + (", the finished file" if file.label == LAST else "")
+        choices.append(Choice(file.label, name, ", ".join(facts)))
+    text = "Validation is the loss on fixed noise: lower is nearer to the pictures."
+    return await app.push_screen_wait(Ask("Saved epochs", text, choices))
+
+
+async def ask_rows(app: App[int], trial: Trial) -> tuple[str, ...] | None:
+    """The prompts of the grid; None when none is wanted."""
+    row, columns = (trial.wish.prompt,), len(trial.strengths)
+    many = len(trial.prompts) * len(trial.settings.seeds)
+    epochs = len({*trial.settings.epochs, trial.file.epoch})
+    bases = 1 if trial.wish.base else 1 + len(trial.settings.other_bases)
+    pictures = many * epochs * bases * columns
+    choices = [
+        Choice("row", "This prompt at every strength", f"{columns} pictures"),
+        Choice("all", "All prompts of the comparison", f"{pictures} pictures"),
+    ]
+    text = "What is drawn already is taken over. The labelled grid is written beside the LoRA."
+    said = await app.push_screen_wait(Ask("Fill the grid", text, choices))
+    return {"row": row, "all": trial.prompts}.get(said or "")
+
+
+async def ask_others(app: App[int], trial: Trial) -> dict[str, object] | None:
+    """What changes of the row by other LoRAs or another base; None when nothing does."""
+    own, others = trial.profile.model.base, trial.wish.other_loras
+    bases = dict.fromkeys(["", *trial.settings.other_bases, trial.wish.base])
+    choices = [Choice(_ADD, "Add a LoRA", "at a strength of its own; 0.5–0.7 each when combining")]
+    choices += [Choice(f"{_REMOVE}{place}", f"Leave out {lora_words(entry)}") for place, entry in enumerate(others)]
+    choices += [
+        Choice(f"{_BASE}{base}", f"Draw on {Path(base or own).name}", _about_base(base, trial)) for base in bases
+    ]
+    choices += [Choice(_OTHER_BASE, "Draw on another base", "a file, a folder, or a downloaded id")]
+    said = await app.push_screen_wait(Ask("Other LoRAs and bases", "", choices))
+    if said is None:
+        return None
+    if said == _ADD:
+        entry = await app.push_screen_wait(_lora_entry())
+        return {"other_loras": (*others, entry)} if entry else None
+    if said == _OTHER_BASE:
+        text = "A .safetensors file, a diffusers folder, or a Hugging Face id that was downloaded."
+        name = await app.push_screen_wait(Entry("Another base", text, complete=complete_path, check=base_complaint))
+        return {"base": "" if name == own else name} if name else None
+    if said.startswith(_REMOVE):
+        place = int(said.removeprefix(_REMOVE))
+        return {"other_loras": others[:place] + others[place + 1 :]}
+    base = said.removeprefix(_BASE)
+    return {"base": base} if base != trial.wish.base else None
+
+
+def base_complaint(base: str) -> str:
+    """Why nothing can be drawn on a base now; "" where it can."""
+    try:
+        found = presence(base.strip())
+    except LoratuiError as error:
+        return error.what
+    if not found.here:
+        return "It is not on this computer. The step Model brings it here (w)."
+    return "" if found.is_usable else found.note
+
+
+def _about_base(base: str, trial: Trial) -> str:
+    about = [] if base else ["what it was trained on"]
+    return ", ".join(about + (["looked at now"] if base == trial.wish.base else []))
+
+
+def _lora_entry() -> Entry:
+    text = "Its file and, after a colon, its strength: ~/loras/emi_style.safetensors:0.6"
+    return Entry("Add a LoRA", text, complete=complete_path, check=_lora_complaint)
+
+
+def _lora_complaint(entry: str) -> str:
+    try:
+        comparison({"other_loras": [entry]})
+    except LoratuiError as error:
+        return error.what
+    path = Path(split_lora(entry)[0])
+    try:
+        return "" if path.expanduser().is_file() else "There is no such file."
+    except (OSError, RuntimeError):
+        return "There is no such file."
+
+
+def _prompt_complaint(prompt: str) -> str:
+    try:
+        comparison({"prompts": [prompt]})
+    except LoratuiError as error:
+        return error.what
+    return ""

@@ -1,0 +1,183 @@
+"""The lines around Try's pictures: prompt, facts, the strip of strengths, what the worker is at, tag and paths.
+
+Each is made for a width and is never cut in the middle of a letter.
+"""
+
+from pathlib import Path
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from loratui.environment.transfer import login, scp_from_here
+from loratui.generation.grid_picture import BANDS
+from loratui.profile.fields import split_lora
+from loratui.runs.trying import LAST
+from loratui.safe_text import printable
+from loratui.tui.glyphs import Glyphs
+from loratui.tui.screens.try_trial import Trial
+
+ADVICE = "everyday 0.7–0.9   strong 1.0–1.2   0.5–0.7 each when combining"
+_STANDING = {
+    "waiting": "waiting for its turn",
+    "starting": "starting: libraries are being loaded",
+    "loading": "loading the base",
+    "drawing": "drawing",
+    "ready": "drawing",
+    "away": "starting",
+}
+
+
+def prompt_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """The prompt in quotes, as much as fits."""
+    text = " ".join(printable(line) for line in trial.wish.prompt.splitlines())
+    return Content.assemble((fit(f"“{text}”", width, glyphs), "bold"))
+
+
+def facts_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """Which epoch, seed, base and companions; what is kept on the right."""
+    file = trial.file
+    facts = [
+        f"epoch {file.epoch}" + (" (finished)" if file.label == LAST else "") + (", best" if file.is_best else ""),
+        f"seed {trial.wish.seed}",
+    ]
+    facts += [f"on {Path(printable(trial.base)).name}"] if trial.wish.base else []
+    facts += [f"with {lora_words(lora)}" for lora in trial.wish.other_loras]
+    kept = trial.kept
+    right = f"kept {kept.strength:g}" if kept is not None and kept.label == file.label else ""
+    room = width - cell_len(right) - 2 * bool(right)
+    left = fit("   ".join(facts), room, glyphs)
+    return Content.assemble(left, " " * (width - cell_len(left) - cell_len(right)), (right, "$text-success"))
+
+
+def caption(strength: float) -> str:
+    """What stands over a picture: its strength, and what that is good for."""
+    if strength == 0:
+        return "no LoRA"
+    words = [band.words.split(" ", 1)[1] for band in BANDS[:2] if strength in band]
+    return ", ".join([f"strength {label(strength)}", *words])
+
+
+def strip_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """All strengths as numbers, each with a mark: drawn, being drawn, or not yet; those around the chosen one."""
+    texts = [label(strength) for strength in trial.strengths]
+    column = max(map(len, texts)) + 4
+    texts = [text.rjust(column - 4) for text in texts]
+    fitting = max(1, width // column)
+    chosen = trial.strengths.index(trial.strength)
+    first = min(max(0, chosen - fitting // 2), max(0, len(texts) - fitting))
+    parts: list[tuple[str, str] | str] = []
+    for place in range(first, min(first + fitting, len(texts))):
+        strength, is_chosen = trial.strengths[place], place == chosen
+        mark, style = _mark(trial, strength, glyphs)
+        left, right = ("[", "]") if is_chosen else (" ", " ")
+        chosen_style = "bold $text-accent" if is_chosen else "$text"
+        parts += [(left + texts[place], chosen_style), (mark, style), (right, chosen_style), " "]
+    return Content.assemble(*parts)
+
+
+def state_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """What the worker is at, what was refused, or what there is to know."""
+    session = trial.session
+    if session.refusal is not None:
+        words = f"{session.refusal.what} {session.refusal.todo}"
+        return Content.assemble((fit(printable(words), width, glyphs), "$text-warning"))
+    if session.pending:
+        return _at_work(trial, width, glyphs)
+    if trial.missing:
+        wanted = "without" if trial.strength == 0 else f"without and with {label(trial.strength)}"
+        wanted = wanted if len(trial.missing) == 2 or trial.missing == (0.0,) else f"with {label(trial.strength)}"
+        unfinished = "" if trial.is_finished else " The run is not finished; this is a saved epoch."
+        return Content(fit(f"Not drawn yet: Enter draws {wanted}.{unfinished}", width, glyphs))
+    return Content.assemble((fit(ADVICE, width, glyphs), "$faint"))
+
+
+def tag_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """The tag for prompts, and where the grid is."""
+    tag = fit(printable(trial.tag), width, glyphs)
+    room = width - cell_len(tag) - 4
+    if trial.grid is None:
+        return Content.assemble((tag, "$text-accent"), "    ", (fit("no grid yet: f draws it", room, glyphs), "$faint"))
+    grid = f"grid: {fit_end(short(trial.grid), room - 6, glyphs)}" if room > 18 else ""
+    return Content.assemble((tag, "$text-accent"), "    ", grid)
+
+
+def fetch_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    """How the grid, or before it is drawn the LoRA, is fetched from here over SSH; nothing without SSH."""
+    file = trial.grid or trial.file.path
+    if login() is None:
+        return Content("")
+    return Content.assemble((fit_middle(printable(scp_from_here(file)), width, glyphs), "$faint"))
+
+
+def plain_lines(trial: Trial) -> list[str]:
+    """What a person takes along: tag, grid, picture, and the lines that fetch them."""
+    found = [("grid", trial.grid), ("LoRA", trial.file.path)]
+    files = [(name, path) for name, path in found if path is not None]
+    lines = [trial.tag, "", *(f"{name}: {path}" for name, path in files)]
+    return [*lines, "", *(scp_from_here(path) for _, path in files)] if login() is not None else lines
+
+
+def label(strength: float) -> str:
+    """A strength as people write it: 0.8, 1.0."""
+    return f"{strength:g}" if strength % 1 else f"{strength:.1f}"
+
+
+def lora_words(entry: str) -> str:
+    """One of the other LoRAs and its strength."""
+    path, strength = split_lora(entry)
+    return f"{printable(Path(path).stem)} {strength:g}"
+
+
+def short(path: Path) -> str:
+    """A path from the home on, where it lies there."""
+    try:
+        return printable(f"~/{path.relative_to(Path.home())}")
+    except (ValueError, RuntimeError):
+        return printable(path)
+
+
+def fit(text: str, width: int, glyphs: Glyphs) -> str:
+    """As much of a text as fits, with a sign where something is left out."""
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis
+
+
+def fit_end(text: str, width: int, glyphs: Glyphs) -> str:
+    """As much of the end of a text as fits: a path tells most there."""
+    if cell_len(text) <= width:
+        return text
+    kept = text
+    while kept and cell_len(kept) > width - 1:
+        kept = kept[1:]
+    return glyphs.ellipsis + kept
+
+
+def fit_middle(text: str, width: int, glyphs: Glyphs) -> str:
+    """As much of the beginning and the end of a text as fits: a command tells by both."""
+    if cell_len(text) <= width:
+        return text
+    head = set_cell_size(text, width // 2).rstrip()
+    return head + fit_end(text, width - cell_len(head), glyphs)
+
+
+def _mark(trial: Trial, strength: float, glyphs: Glyphs) -> tuple[str, str]:
+    if trial.picture(strength) is not None:
+        return glyphs.check, "$text-success"
+    return (glyphs.current, "$text-accent") if strength in trial.coming else (glyphs.dot, "$faint")
+
+
+def _at_work(trial: Trial, width: int, glyphs: Glyphs) -> Content:
+    session = trial.session
+    done, of = session.progress
+    is_grid = not any(request.kind == "draw" for request in session.pending.values())
+    if session.standing == "waiting":
+        words = session.place or _STANDING["waiting"]
+    elif session.standing == "loading":
+        words = f"{_STANDING['loading']} {Path(printable(trial.base)).name}"
+    else:
+        words = _STANDING[session.standing] + (" the grid" if is_grid and session.standing == "drawing" else "")
+    if not of or session.standing != "drawing":
+        return Content(fit(f"{words}{glyphs.ellipsis}   x stops", width, glyphs))
+    long = max(10, min(30, width - cell_len(words) - 24))
+    full = round(long * done / of)
+    bar = (glyphs.bar_full * full, "$text-accent"), (glyphs.bar_empty * (long - full), "$faint")
+    return Content.assemble(f"{words}  ", *bar, f" {100 * done // of:>3} %   x stops")

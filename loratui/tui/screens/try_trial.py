@@ -1,0 +1,213 @@
+"""What Try looks at: one row of pictures of a run and one strength, and which other ones there are.
+
+Knows no widgets. Reads the run's files: it is opened in a thread.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from loratui.errors import LoratuiError
+from loratui.generation.check import prompts_from_captions
+from loratui.generation.comparison_files import USUAL_STRENGTH
+from loratui.generation.prompt import LoraTag
+from loratui.profile.schema import Comparison, Profile
+from loratui.runs.directory import RunDirectory
+from loratui.runs.events import read_landmarks
+from loratui.runs.history import fold
+from loratui.runs.keeping import Kept, activation_text, kept_strength
+from loratui.runs.overview import outputs
+from loratui.runs.tried_files import TriedFile, files_to_try
+from loratui.runs.try_session import TrySession
+from loratui.runs.trying import Wish
+
+
+@dataclass
+class Trial:
+    """One run being looked at.
+
+    Attributes:
+        files: The LoRA files to choose from, the finished one first.
+        settings: How pictures are drawn from now on.
+        strengths: The columns, rising; 0.0 is no LoRA.
+        wish: The row that is looked at.
+        strength: The column.
+        prompts: The rows of the whole comparison.
+        is_finished: Whether the training has ended.
+        grid: The grid beside the LoRA; None while there is none.
+    """
+
+    session: TrySession
+    profile: Profile
+    files: tuple[TriedFile, ...]
+    settings: Comparison
+    strengths: tuple[float, ...]
+    wish: Wish
+    strength: float
+    prompts: tuple[str, ...] = ()
+    is_finished: bool = True
+    kept: Kept | None = None
+    _grid: Path | None = field(default=None)
+
+    @property
+    def run(self) -> RunDirectory:
+        """The run."""
+        return self.session.run
+
+    @property
+    def file(self) -> TriedFile:
+        """The LoRA file that the row is drawn with."""
+        return next((file for file in self.files if file.label == self.wish.label), self.files[0])
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """What the pictures measure where the settings do not say."""
+        return self.profile.dataset.resolution, self.profile.dataset.resolution
+
+    @property
+    def base(self) -> str:
+        """The base that the row is drawn on."""
+        return self.wish.base or self.profile.model.base
+
+    @property
+    def grid(self) -> Path | None:
+        """The grid that was written last, if it is still there."""
+        found = self.session.grid or self._grid
+        return found if found is not None and found.is_file() else None
+
+    @property
+    def tag(self) -> str:
+        """What a prompt calls the LoRA by at this strength."""
+        return str(LoraTag(self.file.path.stem, self.strength or USUAL_STRENGTH, self.strength or USUAL_STRENGTH))
+
+    def picture(self, strength: float) -> Path | None:
+        """The picture of the row at a strength; None while it is not drawn."""
+        return self.session.picture(self.wish, strength)
+
+    @property
+    def missing(self) -> tuple[float, ...]:
+        """What of the two pictures is not drawn yet."""
+        return tuple(strength for strength in dict.fromkeys((0.0, self.strength)) if self.picture(strength) is None)
+
+    @property
+    def coming(self) -> frozenset[float]:
+        """The strengths of this row that are asked for."""
+        rows = [request for request in self.session.pending.values() if request.kind == "draw"]
+        asked = [request.settings.strengths for request in rows if request.first_row == self.wish]
+        return frozenset(strength for strengths in asked for strength in strengths)
+
+    def step(self, distance: int) -> bool:
+        """Go to a weaker or a stronger one; False at either end."""
+        place = self.strengths.index(self.strength) + distance
+        if not 0 <= place < len(self.strengths):
+            return False
+        self.strength = self.strengths[place]
+        return True
+
+    def change(self, **fields: object) -> None:
+        """Look at another row; how it is drawn is what is set now."""
+        now = Wish.of(self.settings, self.size, prompt="", seed=0)
+        drawn = ("negative_prompt", "steps", "guidance", "sampler", "width", "height")
+        self.wish = replace(self.wish, **{name: getattr(now, name) for name in drawn})
+        self.wish = replace(self.wish, **fields)  # type: ignore[arg-type]
+
+    def take_settings(self, settings: Comparison) -> None:
+        """Draw as is set now from now on."""
+        self.settings = settings
+        self.strengths = _columns(self.session, settings, self.wish, self.strength)
+
+    def draw(self, strengths: Sequence[float] = ()) -> None:
+        """Ask for the picture that is looked at, or for these.
+
+        Raises:
+            LoratuiError: it cannot be asked for.
+        """
+        wanted = tuple(strengths) or ((self.strength or usual(self.strengths)),)
+        self.session.draw(self.wish, wanted, self.file.path)
+
+    def fill(self, prompts: Sequence[str]) -> None:
+        """Ask for a grid of these prompts, and of the epochs and bases that are set, or of this row alone.
+
+        Raises:
+            LoratuiError: it cannot be asked for.
+        """
+        row = self.wish
+        alone = tuple(prompts) == (row.prompt,)
+        settings = self.settings.model_copy(
+            update={
+                "prompts": list(prompts),
+                "seeds": [row.seed] if alone else self.settings.seeds,
+                "strengths": list(self.strengths),
+                "other_loras": list(row.other_loras),
+                "other_bases": [] if alone or row.base else self.settings.other_bases,
+                "negative_prompt": row.negative_prompt if alone else self.settings.negative_prompt,
+            }
+        )
+        epochs = set() if alone else set(self.settings.epochs)
+        files = [file for file in reversed(self.files) if file.epoch in epochs and file != self.file]
+        self.session.fill(settings, [*files, self.file], row.base, self.size, self.file.path)
+
+
+def open_trial(run: RunDirectory, current: Comparison | None, before: "Trial | None" = None) -> Trial | None:
+    """Look into a run; None when it has no LoRA file yet.
+
+    Args:
+        current: The comparison that the open profile asks for; None where it is not the run's.
+        before: The same run as it was looked at before; what was chosen there stays.
+
+    Raises:
+        LoratuiError: the run cannot be read.
+    """
+    files = files_to_try(run)
+    if not files:
+        return None
+    profile = run.read_profile()
+    settings = current or profile.comparison
+    session = before.session if before is not None else TrySession(run)
+    kept = kept_strength(run)
+    prompts = settings.prompts or _captions(run)
+    compared = next(iter(session.cells), None)
+    strength = kept.strength if kept else 0.0
+    if before is not None:
+        wish, strength = before.wish, before.strength
+    elif session.latest is not None:
+        wish, strength = session.latest
+    elif compared is not None:
+        wish = compared[0]
+    else:
+        size = (profile.dataset.resolution, profile.dataset.resolution)
+        wish = Wish.of(settings, size, prompt=prompts[0], seed=settings.seeds[0], label=files[0].label)
+    history = fold(read_landmarks(run.events_path))
+    strengths = _columns(session, settings, wish, strength)
+    grids = [Path(file) for file in outputs(history) if file.endswith(".png")]
+    return Trial(
+        session=session,
+        profile=profile,
+        files=files,
+        settings=settings,
+        strengths=strengths,
+        wish=wish,
+        strength=strength or usual(strengths),
+        prompts=tuple(prompts),
+        is_finished=history.end is not None and history.end["event"] == "finished",
+        kept=kept,
+        _grid=grids[-1] if grids else None,
+    )
+
+
+def _columns(session: TrySession, settings: Comparison, wish: Wish, strength: float) -> tuple[float, ...]:
+    """What is asked for, what is drawn, and what is looked at."""
+    drawn = {column for row, column in session.cells if row == wish}
+    return tuple(sorted({0.0, strength, *drawn, *settings.strengths}))
+
+
+def usual(strengths: Sequence[float]) -> float:
+    """The strength that is looked at first."""
+    return min((one for one in strengths if one), key=lambda one: abs(one - USUAL_STRENGTH), default=USUAL_STRENGTH)
+
+
+def _captions(run: RunDirectory) -> list[str]:
+    try:
+        return prompts_from_captions(run.read_manifest()) or [activation_text(run)]
+    except LoratuiError:
+        return [""]

@@ -1,0 +1,151 @@
+"""Lines of text of which only the cells that differ from before are sent to the terminal.
+
+A `Static` is drawn again as a whole when one figure in it changes; over a slow link that is most of what a screen full
+of figures would send.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar, Literal
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+Role = Literal["text", "strong", "faint", "accent", "second", "rule", "good", "warning", "error"]
+Line = Sequence[tuple[str, Role]]
+_Cell = tuple[str, Role]
+
+# Two changes in a line that are nearer than this are sent as one: moving the cursor costs as much.
+_NEAR = 8
+
+
+class ChangingLines(Widget):
+    """Shows lines, each of pieces with a role; what is too long is cut, what is missing stays empty."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "lines--text",
+        "lines--strong",
+        "lines--faint",
+        "lines--accent",
+        "lines--second",
+        "lines--rule",
+        "lines--good",
+        "lines--warning",
+        "lines--error",
+    }
+    DEFAULT_CSS = """
+    ChangingLines {
+        width: 1fr;
+        height: 1fr;
+        & > .lines--strong { text-style: bold; }
+        & > .lines--faint { color: $faint; }
+        & > .lines--accent { color: $text-accent; }
+        & > .lines--second { color: $text-warning; }
+        & > .lines--rule { color: $rule; }
+        & > .lines--good { color: $text-success; }
+        & > .lines--warning { color: $text-warning; }
+        & > .lines--error { color: $text-error; }
+    }
+    """
+
+    class Resized(Message):
+        """There is other room for lines; whoever made them may want to make them anew."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._lines: tuple[Line, ...] = ()
+        self._cells: list[list[_Cell]] = []
+        self._laid_out = Size(0, 0)
+
+    @property
+    def lines(self) -> tuple[Line, ...]:
+        """What is shown."""
+        return self._lines
+
+    def show(self, lines: Iterable[Line]) -> None:
+        """Show other lines."""
+        self._lines = tuple(lines)
+        width, height = self.size
+        if self.size != self._laid_out or not width:
+            self._lay_out()
+            self.refresh()
+            return
+        before, self._cells = self._cells, [_cells_of(line, width) for line in self._lines[:height]]
+        blank = _cells_of((), width)
+        rows = max(len(before), len(self._cells))
+        for row in range(min(rows, height)):
+            old = before[row] if row < len(before) else blank
+            new = self._cells[row] if row < len(self._cells) else blank
+            if old is not new and old != new:
+                for start, end in _changed(old, new):
+                    self.refresh(Region(start, row, end - start, 1))
+
+    def on_resize(self) -> None:
+        """Cut the lines anew."""
+        self._lay_out()
+        self.refresh()
+        self.post_message(self.Resized())
+
+    def render_line(self, y: int) -> Strip:
+        """One line, as wide as the widget."""
+        if self.size != self._laid_out:
+            self._lay_out()
+        if y >= len(self._cells):
+            return Strip.blank(self.size.width, self._style("text"))
+        pieces: list[Segment] = []
+        text, role = "", None
+        for character, own in self._cells[y]:
+            if own != role and text:
+                pieces.append(Segment(text, self._style(role or "text")))
+                text = ""
+            text, role = text + character, own
+        return Strip([*pieces, Segment(text, self._style(role or "text"))], self.size.width)
+
+    def _style(self, role: Role) -> Style:
+        return self.get_component_rich_style(f"lines--{role}")
+
+    def _lay_out(self) -> None:
+        width, height = self.size
+        self._laid_out = self.size
+        self._cells = [_cells_of(line, width) for line in self._lines[:height]]
+
+
+def plain(lines: Iterable[Line]) -> str:
+    """Lines without their roles."""
+    return "\n".join("".join(text for text, _ in line).rstrip() for line in lines)
+
+
+def _cells_of(line: Line, width: int) -> list[_Cell]:
+    """One entry a cell; a wide character's second cell holds nothing, what joins a character stays with it."""
+    cells: list[_Cell] = []
+    for text, role in line:
+        for character in text:
+            size = cell_len(character)
+            if size == 0:
+                if cells:
+                    cells[-1] = (cells[-1][0] + character, cells[-1][1])
+                continue
+            if len(cells) + size > width:
+                return cells + [(" ", "text")] * (width - len(cells))
+            cells.append((character, role))
+            cells.extend([("", role)] * (size - 1))
+    return cells + [(" ", "text")] * (width - len(cells))
+
+
+def _changed(old: list[_Cell], new: list[_Cell]) -> list[tuple[int, int]]:
+    """The stretches of cells that differ, from first to behind the last."""
+    stretches: list[tuple[int, int]] = []
+    for place, (one, other) in enumerate(zip(old, new, strict=True)):
+        # A wide character changes as a whole, its second cell with the first.
+        follows = stretches and stretches[-1][1] == place and not (one[0] and other[0])
+        if one == other and not follows:
+            continue
+        if stretches and place - stretches[-1][1] < _NEAR:
+            stretches[-1] = (stretches[-1][0], place + 1)
+        else:
+            stretches.append((place, place + 1))
+    return stretches

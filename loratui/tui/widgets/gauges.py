@@ -1,0 +1,165 @@
+"""What the computer is doing, as lines of text: GPU memory, load and temperature with a short history, RAM and CPU.
+
+Functions of a reading and the room for it. A figure that a card does not tell is left out.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from rich.cells import cell_len, set_cell_size
+
+from loratui.environment.gauges import GpuReading, Reading
+from loratui.safe_text import printable
+from loratui.tui.glyphs import Glyphs
+from loratui.tui.widgets.changing_lines import Line
+
+_GIB = 1 << 30
+_LABEL = 5
+_REMEMBERED = 120
+_HOT = 85
+
+
+@dataclass
+class GaugeHistory:
+    """The latest readings of the load, by GPU; the CPU's under -1."""
+
+    loads: dict[int, deque[int]] = field(default_factory=dict)
+
+    def take(self, reading: Reading) -> None:
+        """Learn from a reading."""
+        self._add(-1, round(reading.cpu_percent))
+        for gpu in reading.gpus:
+            if gpu.load_percent is not None:
+                self._add(gpu.index, gpu.load_percent)
+
+    def of(self, index: int) -> list[int]:
+        """The loads of a GPU, or of the CPU, in percent, the oldest first."""
+        return list(self.loads.get(index, ()))
+
+    def _add(self, index: int, load: int) -> None:
+        self.loads.setdefault(index, deque(maxlen=_REMEMBERED)).append(load)
+
+
+@dataclass(frozen=True)
+class RunMemory:
+    """What a run itself has told of its memory, in bytes; 0 where it has told nothing.
+
+    Attributes:
+        peak: The most that was in use in this run.
+        reserved: What the training holds of the card now.
+    """
+
+    peak: int = 0
+    reserved: int = 0
+
+
+def gauge_lines(
+    reading: Reading,
+    gpus: tuple[GpuReading, ...],
+    history: GaugeHistory,
+    memory: RunMemory,
+    glyphs: Glyphs,
+    width: int,
+    *,
+    without_gpu: str = "",
+    disk_free: int | None = None,
+    details: bool = False,
+) -> list[Line]:
+    """The gauges of a run.
+
+    Args:
+        gpus: Those of the reading that the run uses; the first is shown in full, of others a line each.
+        memory: What the run has told.
+        without_gpu: Why no GPU is shown, where none is.
+        disk_free: Bytes that are free where the run writes.
+        details: Show power, reserved memory and the disk too.
+    """
+    lines: list[Line] = []
+    if gpus:
+        lines += _gpu(gpus[0], history, memory, glyphs, width, details=details)
+        lines += [_further(gpu, glyphs, width) for gpu in gpus[1:]]
+    else:
+        lines.append(((set_cell_size(without_gpu, width).rstrip(), "text"),))
+        if memory.peak:
+            lines.append(_figure("peak of this run", f"{_gib(memory.peak)} GB", width))
+    ram = f"{_gib(reading.memory_used)}/{_gib(reading.memory_total)} GB"
+    lines.append(_gauge("RAM", reading.memory_used / max(reading.memory_total, 1), ram, glyphs, width))
+    cpu = f"{round(reading.cpu_percent)} %"
+    lines.append(_gauge("CPU", reading.cpu_percent / 100, cpu, glyphs, width))
+    if not gpus:
+        lines.append(_past(history.of(-1), "", "text", glyphs, width))
+    if details and reading.process_memory is not None:
+        lines.append(_figure("of it the run", f"{_gib(reading.process_memory)} GB", width))
+    if details and disk_free is not None:
+        lines.append(_figure("disk free", f"{disk_free / 1e9:,.0f} GB", width))
+    return lines
+
+
+def _gpu(
+    gpu: GpuReading, history: GaugeHistory, memory: RunMemory, glyphs: Glyphs, width: int, *, details: bool
+) -> list[Line]:
+    name = printable(gpu.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
+    used, total = _gib(gpu.memory_used), _gib(gpu.memory_total)
+    lines: list[Line] = [
+        ((_cut(f"GPU {gpu.index} {name}", width, glyphs), "strong"),),
+        _gauge("VRAM", gpu.memory_used / max(gpu.memory_total, 1), f"{used}/{total} GB", glyphs, width),
+    ]
+    if memory.peak:
+        lines.append(_figure("peak of this run", f"{_gib(memory.peak)} GB", width))
+    if details and memory.reserved:
+        lines.append(_figure("reserved by it", f"{_gib(memory.reserved)} GB", width))
+    if gpu.load_percent is not None:
+        lines.append(_gauge("load", gpu.load_percent / 100, f"{gpu.load_percent} %", glyphs, width))
+    if gpu.celsius is not None or history.of(gpu.index):
+        degrees = "" if gpu.celsius is None else f"{gpu.celsius} {'°C' if glyphs.braille else 'C'}"
+        hot = gpu.celsius is not None and gpu.celsius >= _HOT
+        lines.append(_past(history.of(gpu.index), degrees, "warning" if hot else "text", glyphs, width))
+    if details and gpu.watts is not None:
+        lines.append(_figure("power", f"{gpu.watts:.0f} W", width))
+    return lines
+
+
+def _further(gpu: GpuReading, glyphs: Glyphs, width: int) -> Line:
+    load = "" if gpu.load_percent is None else f" {gpu.load_percent:>3} %"
+    text = f"{_gib(gpu.memory_used)}/{_gib(gpu.memory_total)}{load}"
+    return _gauge(f"GPU {gpu.index}", gpu.memory_used / max(gpu.memory_total, 1), text, glyphs, width)
+
+
+def _gauge(label: str, share: float, value: str, glyphs: Glyphs, width: int) -> Line:
+    """`VRAM ███████▌···  5.4/8.0 GB`, the value at the right."""
+    room = width - max(_LABEL, cell_len(label) + 1) - max(12, cell_len(value) + 1)
+    before = label.ljust(_LABEL) if len(label) < _LABEL else f"{label} "
+    return (
+        (before, "faint"),
+        *_bar(share, max(room, 0), glyphs),
+        (value.rjust(width - len(before) - max(room, 0)), "text"),
+    )
+
+
+def _bar(share: float, width: int, glyphs: Glyphs) -> Line:
+    halves = round(min(max(share, 0.0), 1.0) * width * 2)
+    full = glyphs.bar_full * (halves // 2) + glyphs.bar_part * (halves % 2)
+    return ((full, "accent"), (glyphs.bar_empty * (width - len(full)), "rule"))
+
+
+def _past(loads: list[int], value: str, role: str, glyphs: Glyphs, width: int) -> Line:
+    """The latest loads as bars of one cell, and a value at the right."""
+    room = width - _LABEL - max(12, cell_len(value) + 1)
+    steps = len(glyphs.bars) - 1
+    bars = "".join(glyphs.bars[-(-min(max(load, 0), 100) * steps // 100)] for load in loads[-max(room, 0) :])
+    after = width - _LABEL - len(bars)
+    return ((" " * _LABEL, "text"), (bars, "accent"), (value.rjust(after), "warning" if role == "warning" else "text"))
+
+
+def _figure(label: str, value: str, width: int) -> Line:
+    return ((label, "faint"), (value.rjust(width - cell_len(label)), "text"))
+
+
+def _gib(number: int) -> str:
+    """As memory is sold: 8.0 for a card of 8 GB."""
+    size = number / _GIB
+    return f"{size:.1f}" if size < 99.95 else f"{size:.0f}"
+
+
+def _cut(text: str, width: int, glyphs: Glyphs) -> str:
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis

@@ -1,0 +1,120 @@
+"""The command palette: our own commands, found by a part of their name."""
+
+import time
+from pathlib import Path
+
+import pytest
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+
+from loratui.paths import profiles_directory, runs_directory
+from loratui.profile.schema import Profile
+from loratui.profile.store import new_profile
+from loratui.runs.directory import RunDirectory
+from tests.small_dataset import new_run, small_profile, write_pictures
+from tests.wizard import screen_text, wizard
+
+
+async def until(pilot: Pilot[int], text: str, seconds: float = 10.0) -> list[str]:
+    deadline = time.monotonic() + seconds
+    while text not in "\n".join(lines := screen_text(pilot)):
+        assert time.monotonic() < deadline, "\n".join([f"{text!r} never came:", *lines])
+        await pilot.pause(0.02)
+    return lines
+
+
+async def choose(pilot: Pilot[int], letters: str, expected: str) -> None:
+    """Open the palette, type, and take the first hit."""
+    await pilot.press("colon")
+    await until(pilot, "Search for commands")
+    assert isinstance(pilot.app.screen, CommandPalette)
+    await pilot.press(*("space" if letter == " " else letter for letter in letters))
+    await until(pilot, expected)
+    # The palette shows the hit before it can be taken.
+    await pilot.pause(0.3)
+    await pilot.press("enter")
+    await pilot.pause()
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunDirectory:
+    """A saved profile "emi" and a run of it that was cut short."""
+    profile = small_profile(tmp_path / "base", write_pictures(tmp_path / "pictures"), tmp_path / "out")
+    new_profile("emi", profile)
+    return new_run(profile, runs_directory())
+
+
+async def at_mode(pilot: Pilot[int], mode: str) -> None:
+    deadline = time.monotonic() + 10
+    while pilot.app.current_mode != mode:
+        assert time.monotonic() < deadline, "\n".join([f"It never came to {mode}:", *screen_text(pilot)])
+        await pilot.pause(0.02)
+
+
+async def test_every_key_that_works_here_is_a_command_with_its_sentence(run: RunDirectory) -> None:
+    async with wizard((120, 60)) as pilot:
+        await until(pilot, "6 pictures")
+        await pilot.press("colon")
+        lines = await until(pilot, "Duplicate  (c)")
+        text = "\n".join(lines)
+        for label in ("New  (n)", "Remove  (Del)", "Rename  (m)", "Help  (?)"):
+            assert label in text
+        assert "Begin a new profile from a folder of pictures." in text
+        # What another step's keys do is no command here.
+        assert "Gauges" not in text
+        assert "Trigger  (t)" not in text
+
+
+async def test_a_command_acts_on_the_screen_behind_the_palette(run: RunDirectory) -> None:
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        await choose(pilot, "dupl", "Duplicate  (c)")
+        await until(pilot, "The name of the copy of emi.")
+
+
+async def test_a_step_is_a_command(run: RunDirectory) -> None:
+    async with wizard(profile="emi") as pilot:
+        await until(pilot, "6 pictures")
+        await choose(pilot, "settings", "Settings  (4)")
+        await at_mode(pilot, "settings")
+
+
+async def test_quit_is_a_command(run: RunDirectory) -> None:
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        await choose(pilot, "quit", "Quit  (q)")
+        await pilot.pause(0.5)
+    assert pilot.app.return_code == 0
+
+
+async def test_profiles_and_runs_are_found_by_name(run: RunDirectory) -> None:
+    new_profile("cat", Profile())
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        await choose(pilot, "open profile cat", "Open profile cat")
+        await at_mode(pilot, "pictures")
+        assert pilot.app.session.name == "cat"  # type: ignore[attr-defined]
+        await choose(pilot, "attach run 2", f"Attach run {run.name}")
+        await at_mode(pilot, "train")
+        assert pilot.app.session.run.path == run.path  # type: ignore[attr-defined]
+
+
+async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        await choose(pilot, "theme light", "Theme light")
+        assert pilot.app.theme == "light"
+    async with wizard() as pilot:
+        assert pilot.app.theme == "light"
+
+
+async def test_a_name_is_never_markup(run: RunDirectory) -> None:
+    (profiles_directory() / "[blink]x[-].toml").write_text("schema = 1\n")
+    (profiles_directory() / "y\x1b[31m.toml").write_text("schema = 1\n")
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        await pilot.press("colon")
+        await until(pilot, "Search for commands")
+        await pilot.press(*"profile")
+        lines = await until(pilot, "Open profile [blink]x[-]")
+        assert any(r"Open profile y\x1b[31m" in line for line in lines)

@@ -1,0 +1,273 @@
+"""What every screen of the wizard has: rail, keys, help, palette, looks, and the question when it is left."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input
+
+from loratui.profile.store import load_profile, new_profile
+from loratui.runs.commands import CommandReader
+from loratui.runs.directory import RunDirectory
+from loratui.runs.launch import start_run
+from loratui.runs.lock import is_alive
+from loratui.runs.queue import ticket_of
+from loratui.tui.app import Wizard
+from tests.small_dataset import new_run, small_profile, write_pictures
+from tests.stand_in_worker import environment
+from tests.wizard import screen_text, wizard
+
+MODES = ("home", "system", "model", "pictures", "settings", "train", "try")
+ALIVE = "train(100000, 0.02)"
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    """A saved profile with pictures."""
+    name = "emi"
+    pictures = write_pictures(tmp_path / "5_emi_person")
+    new_profile(name, small_profile(Path("demo"), pictures, tmp_path / "output"))
+    return name
+
+
+@pytest.fixture
+def living_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path) -> RunDirectory:
+    """A run at work, in processes of its own."""
+    for name, value in environment(tmp_path / "stand-in", ALIVE).items():
+        monkeypatch.setenv(name, value)
+    small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
+    run = new_run(small, loratui_home / "data" / "runs")
+    start_run(run)
+    deadline = time.monotonic() + 20
+    while not is_alive(run):
+        assert time.monotonic() < deadline, run.log_path.read_text()
+        time.sleep(0.02)
+    return run
+
+
+async def test_the_steps_are_reached_by_their_numbers_and_brackets(profile: str) -> None:
+    async with wizard(profile=profile) as pilot:
+        for number, mode in enumerate(MODES[1:], start=1):
+            await pilot.press(str(number))
+            await pilot.pause()
+            assert pilot.app.current_mode == mode
+        await pilot.press("left_square_bracket")
+        await pilot.pause()
+        assert pilot.app.current_mode == "train"
+        await pilot.press("h")
+        await pilot.pause()
+        assert pilot.app.current_mode == "home"
+
+
+async def test_without_a_profile_the_steps_ask_for_one() -> None:
+    async with wizard() as pilot:
+        await pilot.press("3")
+        await pilot.pause()
+        assert pilot.app.current_mode == "home"
+        assert "Open a profile first" in "\n".join(screen_text(pilot))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 12), (20, 5), (220, 60)], ids=str)
+async def test_every_screen_stands_at_every_size(profile: str, mode: str, size: tuple[int, int]) -> None:
+    async with wizard(size, profile, mode) as pilot:
+        await pilot.pause(0.2)
+        await pilot.resize_terminal(80, 24)
+        await pilot.pause()
+        lines = screen_text(pilot)
+        assert len(lines) == 24
+        assert all(len(line) <= 80 for line in lines)
+        assert "emi" in lines[0]
+        assert "? Help" in lines[-1]
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_no_screen_opens_with_a_text_field_focused(profile: str, mode: str) -> None:
+    async with wizard(profile=profile, mode=mode) as pilot:
+        await pilot.pause(0.2)
+        assert not isinstance(pilot.app.focused, Input)
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_help_lists_the_keys_of_the_screen(profile: str, mode: str) -> None:
+    async with wizard((100, 60), profile, mode) as pilot:
+        await pilot.press("question_mark")
+        await pilot.pause()
+        text = "\n".join(screen_text(pilot))
+        assert "Leave; with a run alive it asks first." in text
+        await pilot.press("escape")
+        await pilot.pause()
+        assert pilot.app.screen is pilot.app.step_screen
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_plain_text_can_be_copied_from_every_screen(profile: str, mode: str) -> None:
+    async with wizard(profile=profile, mode=mode) as pilot:
+        await pilot.pause(0.3)
+        await pilot.press("y")
+        await pilot.pause()
+        assert "Esc back, y send again" in screen_text(pilot)[-1]
+        assert pilot.app.clipboard
+
+
+async def test_escape_never_leaves_a_screen(profile: str) -> None:
+    async with wizard(profile=profile) as pilot:
+        for mode in MODES[1:]:
+            pilot.app.show_step(mode)
+            await pilot.pause()
+            await pilot.press("escape", "escape")
+            await pilot.pause()
+            assert pilot.app.current_mode == mode
+
+
+async def test_full_width_letters_are_the_keys_they_stand_for(profile: str) -> None:
+    async with wizard(profile=profile, mode="settings") as pilot:
+        await pilot.press("ｈ")
+        await pilot.pause()
+        assert pilot.app.current_mode == "home"
+        await pilot.press("４")
+        await pilot.pause()
+        assert pilot.app.current_mode == "settings"
+
+
+async def test_full_width_letters_stay_what_they_are_in_a_text_field(profile: str) -> None:
+    from loratui.tui.dialogs import Entry
+
+    async with wizard(profile=profile) as pilot:
+        pilot.app.push_screen(Entry("Prompt"))
+        await pilot.pause()
+        await pilot.press("ｈ", "４", "字")
+        assert pilot.app.screen.query_one(Input).value == "ｈ４字"
+
+
+async def test_leaving_a_step_that_lacks_something_says_what(profile: str) -> None:
+    async with wizard(profile=profile, mode="system") as pilot:
+        pilot.app.session.set_unmet("system", ["no GPU was found"])
+        await pilot.press("4")
+        await pilot.pause()
+        await pilot.pause()
+        assert "Still to do: no GPU was found" in "\n".join(screen_text(pilot))
+        assert "1 System!" in screen_text(pilot)[0]
+
+
+async def test_a_value_is_saved_as_it_is_taken_and_a_wrong_one_changes_nothing(profile: str) -> None:
+    async with wizard(profile=profile) as pilot:
+        session = pilot.app.session
+        assert session.change("training.epochs", 7) == ""
+        assert load_profile(profile).training.epochs == 7
+        assert "training.epochs must be" in session.change("training.epochs", 0)
+        assert "min_bucket_reso" in session.change_many({"dataset.bucketing": True, "dataset.resolution": 2048})
+        assert session.profile.training.epochs == 7
+        assert load_profile(profile) == session.profile
+
+
+async def test_the_look_is_remembered(profile: str) -> None:
+    async with wizard(profile=profile, theme="light") as pilot:
+        assert pilot.app.theme == "light"
+    async with wizard(profile=profile) as pilot:
+        assert pilot.app.theme == "light"
+        pilot.app.theme = "ansi"
+        await pilot.pause()
+    async with wizard(profile=profile) as pilot:
+        assert pilot.app.theme == "ansi"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_ascii_draws_nothing_but_ascii(profile: str, mode: str) -> None:
+    async with wizard(profile=profile, mode=mode, ascii=True, images="off") as pilot:
+        await pilot.pause(0.3)
+        strange = {sign for line in screen_text(pilot) for sign in line if ord(sign) > 126}
+        # Letters of another script could stand in a caption; signs of our own must not.
+        assert strange == set()
+
+
+async def test_names_and_captions_reach_the_screen_as_text(tmp_path: Path) -> None:
+    pictures = write_pictures(tmp_path / "[b]evil[/b]")
+    (pictures / "1.txt").write_text("[red]Emi[/red] \x1b]0;owned\x07 [", encoding="utf-8")
+    new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output"))
+    async with wizard((120, 40), "emi", "pictures") as pilot:
+        await pilot.pause(1.0)
+        text = "\n".join(screen_text(pilot))
+        assert "[red]Emi[/red]" in text
+        assert "\x1b" not in text
+        assert "\x07" not in text
+
+
+async def test_leaving_without_a_run_alive_asks_nothing(profile: str) -> None:
+    async with wizard(profile=profile) as pilot:
+        await pilot.press("q")
+        await pilot.pause(0.3)
+        assert pilot.app.return_code == 0
+        assert not pilot.app.is_running
+
+
+async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, living_run: RunDirectory) -> None:
+    async with wizard(profile=profile) as pilot:
+        await pilot.press("ctrl+q")
+        await pilot.pause(0.3)
+        assert living_run.name in "\n".join(screen_text(pilot))
+        await pilot.press("escape")
+        await pilot.pause(0.3)
+        assert pilot.app.is_running
+        await pilot.press("q")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await pilot.pause(0.5)
+        assert not pilot.app.is_running
+    assert is_alive(living_run)
+    _stop(living_run)
+
+
+async def test_stopping_when_leaving_tells_the_worker(profile: str, living_run: RunDirectory) -> None:
+    reader = CommandReader(living_run.commands_path)
+    async with wizard(profile=profile) as pilot:
+        await pilot.press("q")
+        await pilot.pause(0.3)
+        await pilot.press("down", "enter")
+        await pilot.pause(0.5)
+        assert not pilot.app.is_running
+    assert reader.read() == ["stop"]
+    _wait_for_the_end(living_run)
+
+
+async def test_a_fault_leaves_a_log_and_an_exit_code(profile: str, loratui_home: Path) -> None:
+    apps: list[Wizard] = []
+    with pytest.raises(RuntimeError, match="the cat"):
+        await _run_into_a_fault(profile, apps)
+    assert apps[0].return_code == 1
+    [log] = (loratui_home / "data").glob("crash-*.log")
+    assert "the cat" in log.read_text()
+
+
+async def test_facts_of_the_wizard_survive_a_broken_file(profile: str, loratui_home: Path) -> None:
+    (loratui_home / "data").mkdir(parents=True, exist_ok=True)
+    (loratui_home / "data" / "wizard.json").write_text('["not", "a table"]')
+    async with wizard(profile=profile) as pilot:
+        pilot.app.session.remember("recent_folders", ["/pictures"])
+    assert json.loads((loratui_home / "data" / "wizard.json").read_text())["recent_folders"] == ["/pictures"]
+
+
+async def _run_into_a_fault(profile: str, apps: list[Wizard]) -> None:
+    async with wizard(profile=profile) as pilot:
+        apps.append(pilot.app)
+        pilot.app.call_later(_fail)
+        await pilot.pause(0.3)
+
+
+def _fail() -> None:
+    raise RuntimeError("the cat sat on the keyboard")
+
+
+def _stop(run: RunDirectory) -> None:
+    from loratui.runs.commands import STOP, send
+
+    send(run, STOP)
+    _wait_for_the_end(run)
+
+
+def _wait_for_the_end(run: RunDirectory) -> None:
+    deadline = time.monotonic() + 20
+    while is_alive(run) or ticket_of(run) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

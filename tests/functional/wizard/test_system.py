@@ -1,0 +1,243 @@
+"""Step 1 by its keys: findings of this computer, accelerate's questions, and accelerate's own file."""
+
+import sys
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.pilot import Pilot
+
+from loratui.environment.finding import Finding
+from loratui.environment.probe import Facts
+from loratui.profile.schema import Accelerate, Profile
+from loratui.profile.store import load_profile, profile_path, write_profile
+from loratui.tui.screens.system import SystemScreen
+from tests.stand_in_nvml import RTX_2070, RTX_4090, Card, stand_in_nvml
+from tests.wizard import screen_text, wizard
+
+
+@pytest.fixture(autouse=True)
+def computer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A computer without a GPU, with a profile `emi`."""
+    monkeypatch.setitem(sys.modules, "pynvml", stand_in_nvml(failure=12))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.delenv("TMUX", raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+    monkeypatch.chdir(tmp_path)
+    profile_path("emi").parent.mkdir(parents=True)
+    write_profile(Profile(), profile_path("emi"), "emi")
+
+
+@pytest.fixture
+def gpus(monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
+    """Puts GPUs into the computer."""
+
+    def put_in(*cards: Card) -> None:
+        monkeypatch.setitem(sys.modules, "pynvml", stand_in_nvml(*cards))
+
+    return put_in
+
+
+def accelerate() -> Accelerate:
+    """What the saved profile says."""
+    return load_profile("emi").accelerate
+
+
+async def settle(pilot: Pilot[int]) -> str:
+    """Wait until everything has been looked at, and return what is seen."""
+    await pilot.app.workers.wait_for_complete()
+    await pilot.pause()
+    return "\n".join(screen_text(pilot))
+
+
+async def press(pilot: Pilot[int], *keys: str) -> str:
+    await pilot.press(*keys)
+    await pilot.pause()
+    return "\n".join(screen_text(pilot))
+
+
+async def test_everything_about_the_computer_is_in_sight_at_80_by_24() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        seen = await settle(pilot)
+        lines = screen_text(pilot)
+    for name in ("Python", "torch", "Libraries", "Driver", "Memory", "Runs", "Output", "Hub cache", "Terminal"):
+        assert f" {name} " in seen
+    assert "  ! Driver      No NVIDIA driver answers here." in seen
+    assert "A CPU is enough for the demo only: use a computer with an" in seen
+    assert "NVIDIA GPU, or install its driver." in seen
+    assert lines[21].startswith("▸ ✓ accelerate  CPU, full precision: Enter changes")
+    assert max(cell_len(line) for line in lines) <= 80
+    assert lines[23].startswith(" Enter Open  W Write  Ctrl+R Look again  y Copy  ? Help  : More")
+
+
+async def test_a_gpu_decides_the_precision(gpus) -> None:  # type: ignore[no-untyped-def]
+    gpus(RTX_2070)
+    async with wizard(profile="emi", mode="system") as pilot:
+        seen = await settle(pilot)
+        assert "GeForce RTX 2070, 7.5 of 8.0 GB free, compute capability 7.5" in seen
+        assert "accelerate  1 GPU, fp16: Enter changes" in seen
+        gpus(RTX_4090)
+        await pilot.press("ctrl+r")
+        seen = await settle(pilot)
+        assert "accelerate  1 GPU, bf16: Enter changes" in seen
+        assert "Looked again." in seen
+
+
+async def test_a_torch_that_does_not_use_the_gpu_is_unmet(gpus) -> None:  # type: ignore[no-untyped-def]
+    gpus(RTX_2070)
+    async with wizard(profile="emi", mode="system") as pilot:
+        assert "1 System!" in await settle(pilot)
+        (reason,) = pilot.app.session.unmet("system")  # type: ignore[attr-defined]
+        assert reason.startswith("torch: It does not use the GPU that is here.")
+
+
+async def test_the_questions_are_filled_in_and_can_take_what_was_found(gpus) -> None:  # type: ignore[no-untyped-def]
+    gpus(RTX_2070, RTX_4090)
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter")
+        assert "accelerate config: 1 GPU, fp16" in seen
+        assert "auto          here: fp16 (capability 7.5, 8.9)" in seen
+        assert "2 GPUs found" in seen
+        assert "here: 0, 1" in seen
+        seen = await press(pilot, "end", "enter")
+        assert "accelerate config: 2 GPUs, fp16" in seen
+        assert "Fill in what was found" not in seen
+        seen = await press(pilot, "escape")
+        assert "accelerate  2 GPUs, fp16: Enter changes" in seen
+    kept = accelerate()
+    assert (kept.device, kept.processes, kept.gpu_ids, kept.mixed_precision) == ("cuda", 2, "all", "fp16")
+
+
+async def test_an_answer_is_saved_as_it_is_typed_and_a_wrong_one_stays_with_its_complaint() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        await press(pilot, "enter", "down", "enter", "backspace", "2")
+        assert accelerate().processes == 2
+        seen = await press(pilot, "x", "enter")
+        assert accelerate().processes == 2
+        assert "2x" in seen
+        assert "Processes must be a whole number" in seen
+        await press(pilot, "enter", "backspace", "enter", "escape")
+        assert "CPU, 2 processes, full precision" in "\n".join(screen_text(pilot))
+
+
+async def test_several_machines_are_asked_for_the_first_ones_address_first() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter", *["down"] * 7, "enter", "backspace", "2", "enter")
+        assert "Main address must name machine 0" in seen
+        await press(pilot, "up", "up", "enter", *"10.0.0.1", "enter")
+        kept = accelerate()
+        assert (kept.main_address, kept.machines) == ("10.0.0.1", 2)
+
+
+async def test_compilation_says_what_a_start_would_say() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter", *["down"] * 4, "enter", "down", "enter")
+        assert accelerate().dynamo == "eager"
+        assert "the training loop does not compile yet" in seen
+        seen = await press(pilot, "escape")
+        assert "1 System!" in seen
+        assert "✗ accelerate  CPU, full precision, compiled by eager: Enter changes" in seen
+        assert 'Set Compilation to "no".' in seen
+
+
+async def test_the_yaml_stands_behind_y(gpus) -> None:  # type: ignore[no-untyped-def]
+    gpus(RTX_4090)
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter", "y")
+        assert "mixed_precision: bf16" in seen
+        assert "num_processes: 1" in seen
+        assert pilot.app.clipboard.startswith("compute_environment: LOCAL_MACHINE\n")
+        await press(pilot, "escape", "escape", "y")
+        assert "GPU 0: GeForce RTX 4090" in pilot.app.clipboard
+        assert "✓ accelerate: 1 GPU, bf16\n" in pilot.app.clipboard
+        assert "mixed_precision: bf16" in pilot.app.clipboard
+
+
+async def test_accelerates_own_file_is_written_after_its_difference_was_shown(tmp_path: Path) -> None:
+    file = tmp_path / "hf" / "accelerate" / "default_config.yaml"
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await until(pilot, "W", "Write nothing")
+        assert "+mixed_precision: 'no'" in seen
+        assert "+use_cpu: true" in seen
+        await press(pilot, "enter")
+        assert not file.exists()
+        await until(pilot, "W", "Write nothing")
+        await until(pilot, ("down", "enter"), "default_config.yaml is written.")
+        assert "mixed_precision: 'no'\n" in file.read_text()
+        await press(pilot, "enter", "down", "down", "down", "enter", "down", "down", "enter")
+        assert accelerate().mixed_precision == "fp16"
+        seen = await until(pilot, "W", "Leave it as it is")
+        assert "-mixed_precision: 'no'" in seen
+        assert "+mixed_precision: fp16" in seen
+        await until(pilot, ("down", "enter"), "default_config.yaml is written.")
+        await until(pilot, "W", "says that already")
+    assert "mixed_precision: fp16\n" in file.read_text()
+
+
+async def until(pilot: Pilot[int], keys: str | tuple[str, ...], text: str) -> str:
+    """Press keys, and wait until a text is seen: accelerate needs seconds for its answer."""
+    await pilot.press(*([keys] if isinstance(keys, str) else keys))
+    for _ in range(600):
+        await pilot.pause(0.05)
+        seen = "\n".join(screen_text(pilot))
+        if text in seen:
+            return seen
+    raise AssertionError(f"{text!r} did not appear:\n{seen}")
+
+
+async def test_a_finding_is_shown_whole_and_explained() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        await press(pilot, "home", "down", "down", "down")
+        seen = await press(pilot, "question_mark")
+        assert "NVIDIA's driver. Each runs every CUDA up to its own" in seen
+        await press(pilot, "escape")
+        await press(pilot, "enter")
+        assert pilot.app.clipboard.splitlines()[0] == "! Driver: No NVIDIA driver answers here."
+
+
+async def test_a_question_is_explained() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter", "down", "question_mark")
+        assert "One per GPU, over all machines." in seen
+        assert "In files: accelerate.processes" in seen
+
+
+async def test_without_a_profile_the_computer_is_shown_and_nothing_is_asked() -> None:
+    async with wizard(mode="system") as pilot:
+        seen = await settle(pilot)
+        assert "▸ ✓ accelerate  CPU, full precision\n" in seen
+        assert "Open a profile first" in await press(pilot, "enter")
+
+
+async def test_the_finding_under_the_cursor_is_always_in_sight() -> None:
+    lines = ("set -g set-clipboard on", "set -g allow-passthrough on")
+    many = [Finding(f"Thing {number}", "value " * 30, "warning", "Do this.", lines) for number in range(12)]
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        pilot.app.screen.post_message(SystemScreen.Looked(Facts(tuple(many), ())))
+        await pilot.pause()
+        for number in range(11, -1, -1):
+            seen = await press(pilot, "up")
+            assert f"▸ ! Thing {number} " in seen
+            assert "accelerate  CPU" in seen
+        for number in range(1, 12):
+            assert f"▸ ! Thing {number} " in await press(pilot, "down")
+            assert max(map(cell_len, screen_text(pilot))) <= 80
+        assert "▸ ✓ accelerate" in await press(pilot, "down")
+
+
+async def test_in_ascii_no_sign_is_ambiguous() -> None:
+    async with wizard(profile="emi", mode="system", ascii=True) as pilot:
+        await settle(pilot)
+        body = "\n".join(screen_text(pilot)[2:22])
+        assert "> + accelerate" in body
+        assert not set("✓✗▸─→") & set(body)

@@ -1,0 +1,106 @@
+"""The worker's side of trying strengths, where a process of its own would show too little: memory that runs out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from loratui.generation.comparison_files import drawing_order, same_cell
+from loratui.generation.strength_grid import place_of_row
+from loratui.generation.trying import Trying
+from loratui.runs.directory import RunDirectory
+from loratui.runs.events import EventWriter
+from loratui.runs.trying import Request, Wish, requests_path
+from tests.tried_run import finished_run
+
+
+class Told:
+    """Events in memory."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[str, dict[str, Any]]] = []
+
+    def write(self, kind: str, /, **fields: Any) -> None:
+        self.events.append((kind, fields))
+
+
+@pytest.fixture
+def asked(tiny_base_directory: Path, tmp_path: Path) -> tuple[RunDirectory, Callable[[str], None]]:
+    run = finished_run(tiny_base_directory, tmp_path, tmp_path / "runs")
+    run.trying.path.mkdir()
+    run.trying.profile_path.write_bytes(run.profile_path.read_bytes())
+    lora = Path(run.read_profile().output.directory) / "disc.safetensors"
+
+    def ask(name: str) -> None:
+        settings = Wish.of(run.read_profile().comparison, (32, 32), prompt="Emi", seed=1).settings((0.8,))
+        request = Request(name, "draw", settings, (("last", lora),), "", (32, 32), idle_seconds=0.1)
+        with EventWriter(requests_path(run.trying), 0) as events:
+            events.write("draw", **request.fields())
+
+    return run, ask
+
+
+@pytest.mark.parametrize("where", ["base", "picture"])
+def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
+    asked: tuple[RunDirectory, Callable[[str], None]], where: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, ask = asked
+    told, full = Told(), [True]
+    to, convolve = torch.nn.Module.to, torch.nn.Conv2d.forward
+
+    def moved(module: torch.nn.Module, *places: Any, **options: Any) -> torch.nn.Module:
+        if where == "base" and full[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return to(module, *places, **options)
+
+    def convolved(module: torch.nn.Conv2d, picture: torch.Tensor) -> torch.Tensor:
+        if where == "picture" and full[0]:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return convolve(module, picture)
+
+    monkeypatch.setattr(torch.nn.Module, "to", moved)
+    monkeypatch.setattr(torch.nn.Conv2d, "forward", convolved)
+    ask("1")
+
+    def heed() -> None:
+        if ("refused" in [kind for kind, _ in told.events]) and full[0]:
+            full[0] = False
+            ask("2")
+
+    trying = Trying(run.trying, told, torch.device("cpu"), torch.float32, heed=heed)
+    assert trying.work() == "idle"
+    [refusal] = [fields for kind, fields in told.events if kind == "refused"]
+    assert "memory does not hold" in refusal["what"]
+    assert refusal["todo"]
+    assert [fields["strength"] for kind, fields in told.events if kind == "cell"] == [0.0, 0.8]
+    assert [fields["request"] for kind, fields in told.events if kind == "done"] == ["2"]
+
+
+def test_none_and_the_usual_strength_are_drawn_first() -> None:
+    assert drawing_order([0.0, 0.4, 0.7, 0.8, 1.0]) == [0.0, 0.8, 0.4, 0.7, 1.0]
+    assert drawing_order([0.5, 1.2]) == [0.5, 1.2]
+    assert drawing_order([0.0]) == [0.0]
+    assert drawing_order([]) == []
+
+
+def test_a_cell_is_found_in_whatever_row_it_was_drawn(tmp_path: Path) -> None:
+    (tmp_path / "cells").mkdir()
+    drawn = tmp_path / "cells" / "row003_last_seed7_0.8_0123456789.png"
+    drawn.touch()
+    assert same_cell(tmp_path, "cells/row001_last_seed7_0.8_0123456789.png") == drawn
+    assert same_cell(tmp_path, "cells/row001_last_seed7_0.8_9999999999.png") is None
+    assert same_cell(tmp_path / "nowhere", "cells/row001_last_seed7_0.8_0123456789.png") is None
+
+
+def test_a_row_says_what_it_shows() -> None:
+    seeds, files, bases = 2, 3, 2
+    rows = [
+        (scene, seed, file, base)
+        for scene in range(2)
+        for seed in range(seeds)
+        for file in range(3)
+        for base in range(2)
+    ]
+    assert [place_of_row(number, seeds, files, bases) for number in range(len(rows))] == rows

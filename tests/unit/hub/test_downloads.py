@@ -1,0 +1,134 @@
+"""Downloads in processes of their own: they go on after a cut and after a kill, and tell of themselves in a file."""
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from loratui.errors import BaseModelError
+from loratui.hub.cache import PARTIAL_ENDING, cached, partial_bytes, repository_folder
+from loratui.hub.downloads import Download, find_download, list_downloads, start_download
+from loratui.hub.models import fetch, locate
+from loratui.paths import data_directory
+from tests.unit.hub.checkpoints import diffusers_files
+from tests.unit.hub.in_process import use_stub
+from tests.unit.hub.stub_hub import StubAccount, StubHub, etag
+
+LARGE = 12_000_000
+TOKEN = "hf_thisIsNotARealTokenAtAll"
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
+    repositories = {"emi/base": diffusers_files(large=LARGE), "emi/gated": diffusers_files()}
+    with StubHub(repositories, gated=("emi/gated",)) as stub:
+        use_stub(stub, tmp_path / "hf", monkeypatch)
+        yield stub
+
+
+def until(told: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not told():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def ended(download: Download) -> bool:
+    return not download.is_alive()
+
+
+def large_file(folder: Path) -> bytes:
+    return (folder / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+
+
+def test_a_download_is_a_process_that_tells_how_far_it_is(hub: StubHub) -> None:
+    assert find_download("emi/base") is None
+    hub.slow = 20_000_000
+    download = start_download("emi/base")
+    assert start_download("emi/base") == download
+    until(lambda: download.progress().done > 0)
+    running = download.progress()
+    assert running.state == "running"
+    assert running.total == sum(map(len, hub.repositories["emi/base"].values()))
+    until(lambda: ended(download))
+    done = find_download("emi/base")
+    assert done is not None
+    assert done.progress().state == "finished"
+    assert done.progress().done == running.total
+    folder = cached(locate("emi/base"))
+    assert folder is not None
+    assert large_file(folder) == hub.repositories["emi/base"]["unet/diffusion_pytorch_model.safetensors"]
+    assert sum("GET" in request and "unet/diff" in request for request in hub.requests) == 1
+    assert [one.base for one in list_downloads()] == ["emi/base"]
+
+
+def test_a_cut_connection_is_taken_up_where_it_ended(hub: StubHub) -> None:
+    hub.cut_after, hub.cuts = 5_000_000, 2
+    folder = fetch(locate("emi/base"))
+    assert large_file(folder) == hub.repositories["emi/base"]["unet/diffusion_pytorch_model.safetensors"]
+    first, second = (int(asked.removeprefix("bytes=").removesuffix("-")) for asked in hub.ranges)
+    assert 3_900_000 < first <= 5_000_000  # what was in flight comes twice
+    assert first + 3_900_000 < second < LARGE
+
+
+def test_a_killed_download_goes_on_where_it_was(hub: StubHub) -> None:
+    hub.slow = 8_000_000
+    download = start_download("emi/base")
+    until(lambda: partial_bytes("emi/base") > 2_000_000)
+    os.kill(int(download.journal.with_suffix(".lock").read_text()), signal.SIGKILL)
+    until(lambda: ended(download))
+    assert download.progress().state == "interrupted"
+    left = partial_bytes("emi/base")
+    assert left > 2_000_000
+    hub.slow = 0
+    assert start_download("emi/base").progress().state in ("running", "finished")
+    until(lambda: ended(download))
+    assert download.progress().state == "finished"
+    assert hub.ranges == [f"bytes={left}-"]
+    assert partial_bytes("emi/base") == 0
+    folder = cached(locate("emi/base"))
+    assert folder is not None
+    assert large_file(folder) == hub.repositories["emi/base"]["unet/diffusion_pytorch_model.safetensors"]
+
+
+def test_a_cancelled_download_ends_at_once_and_keeps_what_has_come(hub: StubHub) -> None:
+    hub.slow = 4_000_000
+    download = start_download("emi/base")
+    until(lambda: partial_bytes("emi/base") > 500_000)
+    download.cancel()
+    assert ended(download)
+    assert download.progress().state == "cancelled"
+    assert partial_bytes("emi/base") > 500_000
+
+
+def test_a_beginning_that_is_damaged_is_fetched_anew(hub: StubHub) -> None:
+    content = hub.repositories["emi/base"]["unet/diffusion_pytorch_model.safetensors"]
+    partial = repository_folder("emi/base") / "blobs" / f"{etag(content)}{PARTIAL_ENDING}"
+    partial.parent.mkdir(parents=True)
+    partial.write_bytes(b"x" * 1000)
+    assert large_file(fetch(locate("emi/base"))) == content
+    assert hub.ranges == ["bytes=1000-"]
+    assert partial_bytes("emi/base") == 0
+
+
+def test_a_failure_is_told_in_a_sentence_and_no_token_is_written(hub: StubHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub.accounts[TOKEN] = StubAccount()
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    download = start_download("emi/gated")
+    until(lambda: ended(download))
+    failed = download.progress()
+    assert failed.state == "failed"
+    assert "gated" in failed.what
+    assert f"{hub.endpoint}/emi/gated" in failed.todo
+    assert f"Bearer {TOKEN}" in hub.authorizations
+    written = [path for path in data_directory().rglob("*") if path.is_file() and TOKEN in path.read_text()]
+    assert written == []
+
+
+def test_only_bases_on_the_hub_are_downloaded(hub: StubHub) -> None:
+    with pytest.raises(BaseModelError, match="nothing to download"):
+        start_download("demo")
+    assert find_download("demo") is None
