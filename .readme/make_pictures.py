@@ -1,7 +1,7 @@
-"""Makes README's pictures from a real run: `python .readme/make_pictures.py` (about two minutes).
+"""Makes README's pictures from a real session: `python .readme/make_pictures.py` (about three minutes).
 
-Runs `loratui demo` in a pseudo-terminal, keeps what the terminal shows at the end as `demo.svg`, and the grid that the
-demo drew as `grid.png`.
+Opens the wizard in a pseudo-terminal of 80 × 24, presses the keys that a new user presses, and keeps what the terminal
+shows as SVG: the training half-way, pictures, settings, and the strengths. The grid is the one that the demo drew.
 """
 
 import fcntl
@@ -10,89 +10,140 @@ import os
 import pty
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
+import threading
+import time
 from pathlib import Path
 
 import pyte
 from rich.console import Console
 from rich.style import Style
+from rich.terminal_theme import DEFAULT_TERMINAL_THEME, TerminalTheme
 from rich.text import Text
 
-COLUMNS, ROWS = 100, 64
+COLUMNS, ROWS = 80, 24
 HERE = Path(__file__).parent
+PATIENCE = 300.0
+# The wizard's own background: what is only background needs no rectangle.
+BACKGROUND = "16161e"
+THEME = TerminalTheme((0x16, 0x16, 0x1E), (0xD5, 0xD9, 0xE8), DEFAULT_TERMINAL_THEME.ansi_colors._colors)
+# Questions in kitty's protocol, which pyte would print; real terminals swallow what they do not know.
+KITTY = re.compile(rb"\x1b_.*?\x1b\\", re.DOTALL)
 
 
 def main() -> None:
-    """Make both pictures."""
+    """Make all pictures."""
     with tempfile.TemporaryDirectory() as directory:
-        screen = run_in_terminal(
-            [sys.executable, "-m", "loratui", "demo", "--out", "output", "--images", "halfcell"], Path(directory)
+        home = Path(directory)
+        session = Session(home)
+        session.wait_for("Try the demo")
+        session.press("D")
+        session.wait_for(r"step +(8|9|10)\d/\d+")
+        session.keep("train")
+        session.wait_for("finished at")
+        session.press("6")
+        session.wait_for("strength 0.8")
+        time.sleep(2)
+        session.keep("try")
+        session.press("3")
+        session.wait_for("the model sees")
+        time.sleep(2)
+        session.keep("pictures")
+        session.press("4")
+        session.wait_for("The basics")
+        time.sleep(1)
+        session.keep("settings")
+        session.press("q")
+        session.end()
+        shutil.copy(home / "output" / "emi-grid.png", HERE / "grid.png")
+
+
+class Session:
+    """The wizard in a terminal that nobody sees."""
+
+    def __init__(self, directory: Path) -> None:
+        self._screen = pyte.Screen(COLUMNS, ROWS)
+        self._stream = pyte.ByteStream(self._screen)
+        self._lock = threading.Lock()
+        first, second = pty.openpty()
+        fcntl.ioctl(second, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        environment = {
+            **os.environ,
+            "TERM": "xterm-256color",
+            "COLORTERM": "truecolor",
+            "HOME": str(directory),
+            "LORATUI_HOME": str(directory / ".loratui"),
+            "PYTHONPATH": str(HERE.parent),
+        }
+        command = [sys.executable, "-m", "loratui", "--images", "halfcell"]
+        self._process = subprocess.Popen(
+            command, cwd=directory, env=environment, stdin=second, stdout=second, stderr=second, start_new_session=True
         )
-        write_svg(screen, HERE / "demo.svg")
-        shutil.copy(Path(directory) / "output" / "emi-grid.png", HERE / "grid.png")
+        os.close(second)
+        self._terminal = first
+        threading.Thread(target=self._read, daemon=True).start()
 
+    def press(self, keys: str) -> None:
+        """Type."""
+        os.write(self._terminal, keys.encode())
 
-def run_in_terminal(command: list[str], directory: Path) -> pyte.Screen:
-    """Run `command` to its end in a terminal of COLUMNS × ROWS and return what it shows then."""
-    screen = pyte.Screen(COLUMNS, ROWS)
-    stream = pyte.ByteStream(screen)
-    first, second = pty.openpty()
-    fcntl.ioctl(second, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    environment = {
-        **os.environ,
-        "TERM": "xterm-256color",
-        "COLORTERM": "truecolor",
-        "LORATUI_HOME": str(directory / "home"),
-        "PYTHONPATH": str(HERE.parent),
-    }
-    process = subprocess.Popen(
-        command, cwd=directory, env=environment, stdin=second, stdout=second, stderr=second, start_new_session=True
-    )
-    os.close(second)
-    shown = b""
-    while True:
+    def wait_for(self, pattern: str) -> None:
+        """Wait until the screen shows what `pattern` matches."""
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(pattern, self._text()):
+            if time.monotonic() > deadline:
+                self._process.kill()
+                raise SystemExit(f"{pattern} never came:\n{self._text()}")
+            time.sleep(0.05)
+
+    def keep(self, name: str) -> None:
+        """Draw what the terminal shows now as `name.svg`."""
+        console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor")
+        with self._lock:
+            for row in range(ROWS):
+                console.print(self._row(row), no_wrap=True, crop=True)
+        console.save_svg(str(HERE / f"{name}.svg"), title="loratui", theme=THEME)
+
+    def end(self) -> None:
+        """Wait until the program has ended."""
         try:
-            data = os.read(first, 65536)
-        except OSError:  # the terminal's other end was closed
-            break
-        if not data:
-            break
-        shown += data
-    # Questions in kitty's protocol, which pyte would print; real terminals swallow what they do not know.
-    stream.feed(re.sub(rb"\x1b_.*?\x1b\\", b"", shown, flags=re.DOTALL))
-    if process.wait():
-        raise SystemExit(f"{' '.join(command)} ended with exit code {process.returncode}")
-    return screen
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.send_signal(signal.SIGTERM)
+            self._process.wait(10)
 
+    def _read(self) -> None:
+        while True:
+            try:
+                data = os.read(self._terminal, 65536)
+            except OSError:  # the terminal's other end was closed
+                return
+            with self._lock:
+                self._stream.feed(KITTY.sub(b"", data))
 
-def write_svg(screen: pyte.Screen, file: Path) -> None:
-    """Draw the used part of `screen` as SVG."""
-    lines = [row_text(screen, row) for row in range(screen.lines)]
-    while lines and not lines[-1].plain.strip():
-        lines.pop()
-    console = Console(width=screen.columns, record=True, file=io.StringIO(), color_system="truecolor")
-    for line in lines:
-        console.print(line, no_wrap=True, crop=True)
-    console.save_svg(str(file), title="loratui demo")
+    def _text(self) -> str:
+        with self._lock:
+            return "\n".join(self._screen.display)
 
-
-def row_text(screen: pyte.Screen, row: int) -> Text:
-    """Return a row of the screen with its colours."""
-    text = Text(end="")
-    for column in range(screen.columns):
-        cell = screen.buffer[row][column]
-        text.append(cell.data or " ", Style(color=colour(cell.fg), bgcolor=colour(cell.bg), bold=cell.bold))
-    text.rstrip()
-    return text
+    def _row(self, row: int) -> Text:
+        text = Text(end="")
+        for column in range(COLUMNS):
+            cell = self._screen.buffer[row][column]
+            fore, back = colour(cell.fg), colour(cell.bg)
+            if cell.reverse:
+                fore, back = back, fore
+            text.append(cell.data or " ", Style(color=fore, bgcolor=back, bold=cell.bold))
+        return text
 
 
 def colour(name: str) -> str | None:
     """Translate pyte's colour names into rich's."""
-    if name == "default":
+    if name in ("default", BACKGROUND):
         return None
     if len(name) == 6 and all(digit in "0123456789abcdefABCDEF" for digit in name):
         return f"#{name}"

@@ -13,6 +13,7 @@ import resource
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,7 +97,8 @@ class Worker:
             traceback.print_exc()
             where = f"{error.filename}: " if error.filename else ""
             what = f"The run stopped: {where}{error.strerror or error}."
-            return self._interrupted(what, f"Make room or mend the path, then resume: loratui resume {self._run.name}")
+            again = "draw again." if self._run.is_trying else f"resume: loratui resume {self._run.name}"
+            return self._interrupted(what, f"Make room or mend the path, then {again}")
         except Exception as error:
             traceback.print_exc()
             self._fail(*self._cause(error))
@@ -111,10 +113,12 @@ class Worker:
         from loratui.training.recipe import Stopped
         from loratui.training.trouble import Interrupted
 
+        tasks: dict[Task, Callable[[], dict[str, Any] | None]]
+        tasks = {"train": self._train, "compare": self._compare_again, "try": self._try}
         diffusers_logging.disable_progress_bar()
         transformers_logging.disable_progress_bar()
         try:
-            figures = self._do(task)
+            figures = tasks[task]()
         except Stopped as stopped:
             number = self._requests.signal_number if stopped.command is None else 0
             self._say_last("stopped", signal=number, step=stopped.step, command=stopped.command, lora=stopped.lora)
@@ -129,12 +133,6 @@ class Worker:
         if figures is not None:
             self._say_last("finished", seconds=time.monotonic() - self._began, **_peak_memory(), **figures)
         return 0
-
-    def _do(self, task: Task) -> dict[str, Any] | None:
-        """The figures of the finished task, or None in all processes but the first."""
-        if task == "train":
-            return self._train()
-        return self._compare_again() if task == "compare" else self._try()
 
     def _train(self) -> dict[str, Any] | None:
         """Train, verify and draw; returns the figures of the finished run, or None in all processes but the first."""
@@ -244,7 +242,7 @@ class Worker:
     def _cause(self, error: Exception) -> tuple[str, str]:
         """Say what went wrong: another process's report where it was the first to fail, else `error` itself."""
         processes = int(os.environ.get("WORLD_SIZE", "1"))
-        own = f"{type(error).__name__}: {_first_line(error)}"
+        own = f"{type(error).__name__}: {(str(error).strip() or 'no further words').splitlines()[0]}"
         if processes == 1 or self._rank > 0 or not _is_lost_connection(error):
             return own, "The whole story is in the log."
         deadline = time.monotonic() + _REPORT_PATIENCE
@@ -294,10 +292,6 @@ def _peak_memory() -> dict[str, int]:
     if torch.cuda.is_available():
         peak["peak_gpu_memory_bytes"] = torch.cuda.max_memory_allocated()
     return peak
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or "no further words").splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -1,15 +1,18 @@
-"""The wizard as a person has it: the real program in a terminal of its own, whose screen is read and whose keys count."""
+"""The wizard as a person has it: the real program in a terminal of its own, whose screen is read; keys are counted."""
 
+import contextlib
 import os
 import re
+import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pyte
 
+from tests.small_project import processes_of, wait_until
 from tests.terminal_session import TerminalSession
 
 KEYS = {
@@ -30,6 +33,7 @@ KEYS = {
 }
 # What this screen does not know and would draw as letters: strings for the terminal, and private control sequences.
 _UNKNOWN = re.compile(rb"\x1b[_P^X][^\x1b]*\x1b\\|\x1b\[[<>=][0-9;]*[A-Za-z]|\x1b\[[?0-9;]*\$[a-z]")
+_TITLE = re.compile(rb"\x1b\]2;([^\x07\x1b]*)\x07")
 _UNFINISHED = re.compile(rb"\x1b(?:[_P^X\]][^\x1b\x07]*\x1b?|\[[<>=?0-9;:$]*)?\Z")
 
 
@@ -51,6 +55,19 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         **more,
     }
+
+
+@contextlib.contextmanager
+def everything_ends(folder: Path) -> Iterator[None]:
+    """End whatever still works for the program's home in `folder` afterwards, as workers do."""
+    try:
+        yield
+    finally:
+        home = environment(folder)["LORATUI_HOME"]
+        for pid in processes_of(home):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: not processes_of(home))
 
 
 class WizardTerminal(TerminalSession):
@@ -93,8 +110,8 @@ class WizardTerminal(TerminalSession):
     @property
     def title(self) -> str:
         """The terminal's title."""
-        with self._drawing:
-            return self._screen.title
+        titles = _TITLE.findall(self.sent)
+        return titles[-1].decode(errors="replace") if titles else ""
 
     def sees(self, text: str) -> bool:
         """Whether a text is on the screen, broken into lines or not."""
@@ -119,7 +136,7 @@ class WizardTerminal(TerminalSession):
             self.keystrokes += 1
             self.press(KEYS.get(name, name))
             # A terminal cannot tell Esc from the beginning of another key but by the pause after it.
-            time.sleep(0.3 if name == "escape" else 0.05)
+            time.sleep(0.8 if name == "escape" else 0.05)
 
     def type(self, text: str) -> None:
         """Type a text into a field."""

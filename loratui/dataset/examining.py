@@ -20,7 +20,6 @@ from loratui.safe_text import printable
 
 _NICENESS = 5
 _MOST_THREADS = 8
-_COMMAND = ("loratui.dataset.examining",)
 
 
 def examine_elsewhere(
@@ -53,7 +52,7 @@ def examine_elsewhere(
 
 
 def _run(pictures: Sequence[Path], alone: bool, keep: Callable[[Examination], None]) -> None:
-    command = [sys.executable, "-m", *_COMMAND, "1" if alone else "0"]
+    command = [sys.executable, "-m", __spec__.name, "1" if alone else "0"]
     child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert child.stdin is not None
     assert child.stdout is not None

@@ -121,18 +121,23 @@ def _caption_count(listing: Listing) -> int:
 
 
 def _instead_of(path: Path, fault: DatasetFault) -> Proposal:
-    wrong = Proposal(path, "wrong", what=fault.what, todo=fault.todo)
+    what, todo = _with_short_home(fault.what), _with_short_home(fault.todo)
     match fault.code:
         case "wrong-level":
-            return Proposal(path, "wrong", what=fault.what, todo=fault.todo, instead=tuple(search_deeper(path)))
+            return Proposal(path, "wrong", what=what, todo=todo, instead=tuple(search_deeper(path)))
         case "no-images" if _is_empty(path):
             return Proposal(path, "empty", what=f"There are no pictures in {shown(path)} yet.")
         case "not-a-folder":
-            return Proposal(path, "wrong", what=fault.what, todo=fault.todo, instead=_usable([path.parent]))
+            return Proposal(path, "wrong", what=what, todo=todo, instead=_usable([path.parent]))
         case "no-folder":
             near = _spelled_alike(path)
-            return Proposal(path, "wrong", what=fault.what, todo=fault.todo, instead=near, can_be_made=_can_make(path))
-    return wrong
+            return Proposal(path, "wrong", what=what, todo=todo, instead=near, can_be_made=_can_make(path))
+    return Proposal(path, "wrong", what=what, todo=todo)
+
+
+def _with_short_home(text: str) -> str:
+    home = printable(os.path.expanduser("~"))
+    return text.replace(home + os.sep, "~/") if home not in ("/", "~") else text
 
 
 def _is_empty(path: Path) -> bool:

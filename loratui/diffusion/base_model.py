@@ -21,9 +21,10 @@ from transformers.utils import logging as transformers_logging
 
 from loratui.diffusion.schedule import NoiseSchedule, PredictionType
 from loratui.errors import BaseModelError, LoraFileError
+from loratui.hub.family import checkpoint_family
 from loratui.hub.models import fetch, locate
 from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES
-from loratui.lora_file.header import Header, file_sha256, read_header
+from loratui.lora_file.header import file_sha256, read_header
 from loratui.profile.schema import Model
 
 _SD1_CONFIGS = Path(__file__).parent / "configs" / "sd1"
@@ -40,18 +41,6 @@ _LOADING_ERRORS = (
     SingleFileComponentError,
 )
 _SMALLEST_VOCABULARY = 512
-_CROSS_ATTENTION_KEY = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
-# What a file is by the first prefix that occurs in it; None is what we want. VAE keys are inside every checkpoint.
-_PREFIX_KINDS: tuple[tuple[str, str | None], ...] = (
-    ("conditioner.embedders.1.", "an SDXL checkpoint"),
-    ("model.diffusion_model.joint_blocks.", "a Stable Diffusion 3 checkpoint"),
-    ("model.diffusion_model.double_blocks.", "a Flux checkpoint"),
-    ("double_blocks.", "a Flux model"),
-    ("model.diffusion_model.input_blocks.", None),
-    ("lora_", "a LoRA, not a base: it belongs in comparison.other_loras"),
-    ("first_stage_model.", "only a VAE: name it in model.vae"),
-    ("encoder.conv_in.", "only a VAE: name it in model.vae"),
-)
 
 
 @dataclass
@@ -269,23 +258,9 @@ def _refuse_other_kinds(path: Path, *, any_shape: bool) -> None:
         header = read_header(path)
     except LoraFileError as error:
         raise BaseModelError(error.what, error.todo) from error
-    kind = _other_kind(header, any_shape)
-    if kind:
-        raise BaseModelError(f"{path.name} is {kind}.", "Name a Stable Diffusion 1.x checkpoint in model.base.")
-
-
-def _other_kind(header: Header, any_shape: bool) -> str | None:
-    """Say what a file is when it is no checkpoint that can be used; `any_shape` when its configs were given."""
-    attention = header.tensors.get(_CROSS_ATTENTION_KEY)
-    if attention is not None and attention.shape[-1] == 1024 and not any_shape:
-        return (
-            "a Stable Diffusion 2.x checkpoint; as a single file it needs model.config, a diffusers directory of the "
-            "same kind"
-        )
-    for prefix, kind in _PREFIX_KINDS:
-        if any(name.startswith(prefix) for name in header.tensors):
-            return kind
-    return "no Stable Diffusion checkpoint: it holds no UNet in the original layout"
+    family = checkpoint_family(header.tensors)
+    if family.what and not (family.needs_config and any_shape):
+        raise BaseModelError(f"{path.name} is {family.what}.", "Name a Stable Diffusion 1.x checkpoint in model.base.")
 
 
 def _refuse_other_shapes(base: BaseModel, settings: Model) -> None:

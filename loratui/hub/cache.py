@@ -38,7 +38,7 @@ def snapshot(repo_id: str, revision: str = "main") -> Path | None:
         except (OSError, ValueError):
             return None
     found = folder / "snapshots" / commit
-    return found if _COMMIT.fullmatch(commit) and found.is_dir() else None
+    return found if commit.isalnum() and found.is_dir() else None
 
 
 def cached(location: BaseLocation) -> Path | None:

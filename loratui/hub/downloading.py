@@ -15,6 +15,7 @@ from loratui.errors import BaseModelError
 from loratui.hub.models import fetch, locate
 
 _SECONDS_BETWEEN_LINES = 0.5
+_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
 
 
 class Journal:
@@ -44,7 +45,10 @@ def main(base: str, journal_path: Path) -> int:
     """Bring `base`, and tell how it ended."""
     journal = Journal(journal_path)
     try:
-        path = fetch(locate(base), report=journal.report)
+        location = locate(base)
+        path = fetch(location, report=journal.report)
+        if location.kind == "hub_file":
+            _bring_tokenizer()
     except BaseModelError as error:
         journal.write({"state": "failed", "what": error.what, "todo": error.todo})
         return 1
@@ -54,6 +58,23 @@ def main(base: str, journal_path: Path) -> int:
         return 1
     journal.write({"state": "finished", "path": str(path)})
     return 0
+
+
+def _bring_tokenizer() -> None:
+    """A single file holds no tokenizer: have CLIP's here too, so that nothing is left to fetch."""
+    from huggingface_hub import snapshot_download
+
+    from loratui.hub.refusals import is_hub_failure
+    from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_tokenizer
+
+    if cached_clip_tokenizer() is not None:
+        return
+    try:
+        snapshot_download(TOKENIZER_REPOSITORIES[0][0], allow_patterns=_TOKENIZER_FILES)
+    except Exception as failure:
+        # The base itself is here; whoever needs the tokenizer asks again, and says what is wrong.
+        if not is_hub_failure(failure):
+            raise
 
 
 if __name__ == "__main__":

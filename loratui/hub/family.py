@@ -114,6 +114,22 @@ def directory_family(index: Mapping[str, Any], unet: Mapping[str, Any]) -> Famil
     return SD2 if width == _SD2_WIDTH else SD1
 
 
+def native_resolution(path: Path) -> int | None:
+    """The side in pixels that a base was made for; None where its files do not say.
+
+    A diffusers directory says it by its UNet's `sample_size` times the VAE's reduction; of checkpoints only SD 1.x
+    has one size.
+    """
+    if path.is_file():
+        return 512 if family_of(path) is SD1 else None
+    latent = _json(path / "unet" / "config.json").get("sample_size")
+    levels = _json(path / "vae" / "config.json").get("block_out_channels")
+    if not isinstance(latent, int) or not isinstance(levels, list):
+        return None
+    side: int = latent * 2 ** (len(levels) - 1)
+    return side if 0 < side <= 4096 else None
+
+
 def _json(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))

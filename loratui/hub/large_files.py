@@ -11,7 +11,7 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -67,7 +67,8 @@ def _opened_alone(path: Path) -> Iterator[IO[bytes]]:
     """The partial file, locked: of two programs that bring the same one, the second waits and finds it complete."""
     while True:
         with open(path, "ab") as partial:
-            fcntl.flock(partial, fcntl.LOCK_EX)
+            with suppress(OSError):  # some network disks have no locks
+                fcntl.flock(partial, fcntl.LOCK_EX)
             if path.exists() and os.path.samestat(os.fstat(partial.fileno()), os.stat(path)):
                 partial.seek(0, os.SEEK_END)
                 yield partial

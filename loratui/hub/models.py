@@ -7,6 +7,7 @@ import difflib
 import os
 import re
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -21,6 +22,8 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9_][\w.-]*", re.ASCII)
 _PATH_STARTS = ("/", "./", "../", "~")
 _HUB_HOSTS = {"huggingface.co", "www.huggingface.co", "hf.co"}
 _FILE_PAGES = ("blob", "resolve", "raw")
+# A form judges a path at every key; likeness to thousands of names would be felt.
+_MOST_COMPARED = 500
 
 
 def locate(base: str) -> BaseLocation:
@@ -118,7 +121,7 @@ def _nothing_at(path: Path) -> BaseModelError:
     while not parent.is_dir() and parent != parent.parent:
         parent = parent.parent
     try:
-        entries = [entry.name for entry in parent.iterdir()]
+        entries = [entry.name for entry in islice(parent.iterdir(), _MOST_COMPARED)]
     except OSError:
         entries = []
     wanted = path.relative_to(parent).parts[0] if path.name and path != parent else path.name

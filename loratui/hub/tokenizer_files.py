@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loratui.errors import BaseModelError
+from loratui.hub.cache import snapshot
 from loratui.hub.models import locate
 
 if TYPE_CHECKING:
@@ -33,19 +34,18 @@ def tokenizer_folder(model: "Model") -> Path | None:
         given = _if_complete(Path(model.config).expanduser() / "tokenizer")
         if given is not None:
             return given
+    return cached_clip_tokenizer()
+
+
+def cached_clip_tokenizer() -> Path | None:
+    """The folder with the tokenizer that all SD 1.x share; None where it is not on this computer yet."""
     found = (_in_cache(repository, subfolder) for repository, subfolder in TOKENIZER_REPOSITORIES)
     return next((folder for folder in found if folder is not None), None)
 
 
 def _in_cache(repo_id: str, subfolder: str, revision: str = "main") -> Path | None:
-    from huggingface_hub import try_to_load_from_cache  # slow to import
-
-    for name in ("tokenizer.json", "vocab.json"):
-        path = f"{subfolder}/{name}" if subfolder else name
-        found = try_to_load_from_cache(repo_id, path, revision=revision)
-        if isinstance(found, str) and (folder := _if_complete(Path(found).parent)) is not None:
-            return folder
-    return None
+    folder = snapshot(repo_id, revision)
+    return _if_complete(folder / subfolder) if folder is not None else None
 
 
 def _if_complete(folder: Path) -> Path | None:

@@ -275,3 +275,13 @@ def stop_session(run: RunDirectory, patience: float = 10.0) -> bool:
 def living_sessions(root: Path) -> list[RunDirectory]:
     """The runs below `root` whose strengths are being tried, by this wizard or another."""
     return [run for run in list_runs(root) if run.trying.path.is_dir() and is_busy(run.trying)]
+
+
+def stop_sessions(root: Path, patience: float = 5.0) -> None:
+    """End all workers that try strengths, before a training begins and when the wizard is left.
+
+    Args:
+        patience: Seconds after which each is waited for no longer.
+    """
+    for run in living_sessions(root):
+        stop_session(run, patience)

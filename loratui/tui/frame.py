@@ -107,6 +107,15 @@ class StepScreen(Screen[None]):
         if self.is_mounted:
             self.query_one(Rail).redraw()
 
+    def _compositor_refresh(self) -> None:
+        """Stand still behind a dialog.
+
+        There Textual 8.2 paints everything anew for every message, tens of kilobytes a second while a run is watched.
+        What has changed meanwhile is painted when the dialog is gone.
+        """
+        if self.is_active or not self.is_current:
+            super()._compositor_refresh()
+
     def redraw(self) -> None:
         """Draw everything anew, as with other signs."""
         if not self.is_mounted:

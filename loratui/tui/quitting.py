@@ -7,6 +7,7 @@ from loratui.errors import LoratuiError
 from loratui.paths import runs_directory
 from loratui.runs.commands import STOP, send
 from loratui.runs.finding import living_runs
+from loratui.runs.try_session import stop_sessions
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice
 from loratui.tui.session import Session
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from loratui.tui.app import Wizard
 
 _LEAVE, _STOP, _STAY = "leave", "stop", "stay"
+# A worker that loads a base leaves after that; nobody waits for it.
+_PATIENCE = 1.0
 
 
 class QuitDialog(Ask):
@@ -26,7 +29,7 @@ async def ask_and_quit(app: "Wizard", session: Session) -> None:
     """End the program; where runs are alive, only after a person has said whether they go on."""
     living = await asyncio.to_thread(living_runs, runs_directory())
     if not living:
-        app.leave()
+        await _leave(app)
         return
     answer = await app.push_screen_wait(_question(living))
     if answer == _STOP:
@@ -37,7 +40,13 @@ async def ask_and_quit(app: "Wizard", session: Session) -> None:
             app.show_error(error)
             return
     if answer in (_LEAVE, _STOP):
-        app.leave()
+        await _leave(app)
+
+
+async def _leave(app: "Wizard") -> None:
+    """End the program, and the workers with which nobody tries strengths any more."""
+    await asyncio.to_thread(stop_sessions, runs_directory(), _PATIENCE)
+    app.leave()
 
 
 def _question(living: "list[RunDirectory]") -> QuitDialog:

@@ -18,7 +18,7 @@ DARK = Theme(
     surface="#16161e",
     panel="#24283b",
     dark=True,
-    variables={"rule": "#3b4261", "faint": "#7a819c"},
+    variables={"rule": "#3b4261", "faint": "#8f96b3"},
 )
 LIGHT = Theme(
     name="light",

@@ -32,7 +32,7 @@ class AtWork:
     """What was measured while a run was watched.
 
     Attributes:
-        bytes_a_second: Sent to the terminal on average.
+        bytes_a_second: Sent to the terminal on average; there are no pictures among them.
         processor: Share of one core.
         keys: Seconds from each key to what it painted.
         memory: Most memory ever resident, in bytes.
@@ -53,8 +53,8 @@ class Dataset:
     Attributes:
         first_picture: Seconds from the key that opens it to its first picture.
         keys: Seconds from each key to what it painted, while the pictures were being checked.
-        sent: How often each picture was sent.
         memory: Most memory ever resident, in bytes.
+        has_torch: Whether torch was mapped into the process.
     """
 
     first_picture: float
@@ -90,17 +90,14 @@ def measure_dataset(directory: Path) -> Dataset:
     """Open a dataset of many pictures and move through it while they are checked."""
     home = directory / "dataset"
     _write_pictures(home / "5_emi_person")
-    os.environ["LORATUI_HOME"] = str(home / "loratui")
     profile = Profile.model_validate({"dataset": {"path": str(home / "5_emi_person")}})
-    from loratui.profile.store import profile_path
-
-    write_profile(profile, profile_path("emi"), "emi")
+    write_profile(profile, home / "loratui" / "config" / "profiles" / "emi.toml", "emi")
     variables = {**environment(home), "PYTHONPATH": str(ROOT), "LORATUI_HOME": str(home / "loratui")}
     with AnsweringTerminal([sys.executable, "-m", "loratui"], variables, home, KITTY) as session:
         wait_for(session, lambda sent: b"emi" in sent)
         time.sleep(1.5)
         first = seconds_to_paint(session, "\r", b"\x1b_Gi=[0-9]+,f=100")
-        keys = [seconds_to_paint(session, "\x1b[B", f"{number:04}.jpg".encode()) for number in range(2, 2 + KEYS)]
+        keys = [seconds_to_paint(session, "\x1b[B", f"{number:04}".encode()) for number in range(2, 2 + KEYS)]
         return Dataset(first, keys, *_process(session.pid))
 
 

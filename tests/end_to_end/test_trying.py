@@ -14,8 +14,7 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_events
 from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive, is_busy
-from loratui.runs.queue import add_ticket
-from loratui.runs.slots import slots_of
+from loratui.runs.slots import release, slots_of, try_slots
 from loratui.runs.tried_files import files_to_try
 from loratui.runs.try_session import TrySession, stop_session
 from loratui.runs.trying import Wish
@@ -141,17 +140,21 @@ def test_it_leaves_when_told_and_when_somebody_waits(run: RunDirectory, tmp_path
     assert session.picture(wish_of(run, seed=5), 0.8) is not None
 
 
-def test_a_worker_that_cannot_begin_is_told(run: RunDirectory) -> None:
+def test_a_lora_that_is_gone_is_told_and_whoever_waits_can_give_up(run: RunDirectory) -> None:
     last = files_to_try(run)[0]
+    slots = try_slots(slots_of(run.read_profile().accelerate), "/runs/somebody")
+    assert slots is not None
     session = TrySession(run)
+    session.draw(wish_of(run), [0.8], last.path)
+    wait_for(session, lambda: session.place == "Waiting for the CPU, where somebody is at work.")
+    assert session.standing == "waiting"
+    session.cancel()
+    wait_for(session, lambda: session.standing == "away")
+    assert not session.trying.events_path.exists()
+    release(slots.values())
+
     last.path.unlink()
     session.draw(wish_of(run), [0.8], last.path)
     wait_for(session, lambda: not session.pending)
     assert session.refusal is not None
     assert "disc.safetensors" in session.refusal.what
-    assert stop_session(run)
-
-    # Its turn never comes while a ticket before it is not served; giving up takes it out of the queue again.
-    lock = run.read_profile().accelerate
-    assert slots_of(lock).slots == ("cpu",)
-    add_ticket(run, "compare", slots_of(lock)).remove()

@@ -21,7 +21,8 @@ class Recorder(App):
     typed = ""
 
     def compose(self):
-        yield Static("PAINTED", id="answers", markup=False)
+        yield Static("PAINTED", markup=False)
+        yield Static("", id="answers", markup=False)
         yield Static("", id="keys", markup=False)
 
     def on_mount(self):

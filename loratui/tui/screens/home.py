@@ -3,6 +3,8 @@
 Everything is read in a thread after the first frame: this module and what it imports know nothing of profiles and runs.
 """
 
+import asyncio
+from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
 from textual import work
@@ -49,6 +51,7 @@ class HomeScreen(LookingScreen):
         self.query_text = ""
         self._offers: list[Glance] = []
         self._go_to = ""
+        self._open = session.name
         self._is_acting = False
 
     @property
@@ -60,15 +63,20 @@ class HomeScreen(LookingScreen):
         yield HomeList(lambda: self.session.glyphs, self.session.now)
 
     def shown(self) -> None:
-        """Show what was there the last time while the disk is looked at."""
+        """Show what was there the last time while the disk is looked at, the cursor on what was opened since."""
+        if self.session.name and self.session.name != self._open:
+            self._open = self.session.name
+            self._go_to = f"profile:{self._open}"
         self._show()
         super().shown()
 
     def looked(self, contents: "Contents", *, first: bool) -> None:
         """Show what there is; the first time, begin where a person would go."""
-        if first:
-            self._offers = self._ended_meanwhile(contents)
-        self.session.remember(_SEEN, [run.run.name for run in contents.runs if not run.is_busy][:_MOST_REMEMBERED])
+        ended = [run for run in contents.runs if not run.is_busy][:_MOST_REMEMBERED]
+        seen = self.session.recall(_SEEN)
+        if first and isinstance(seen, list):  # at the very first start nothing is news
+            self._offers = [run for run in ended if run.run.name not in seen]
+        self.session.remember(_SEEN, [run.run.name for run in ended])
         self._show()
         if first:
             self._begin(contents)
@@ -83,19 +91,12 @@ class HomeScreen(LookingScreen):
     def _begin(self, contents: "Contents") -> None:
         """Watch the run that is at work, or have the cursor where a person was the last time."""
         living = next((run for run in contents.runs if run.is_busy), None)
-        if self.wizard.screen is not self or self._offers:
+        if self.wizard.screen is not self:
             return
         if living is not None:
             self.open_run(living, "train")
-        else:
+        elif not self._offers:
             self._list.go_to(f"profile:{self.session.name or self.session.recall('profile', '')}")
-
-    def _ended_meanwhile(self, contents: "Contents") -> "list[Glance]":
-        """The runs of whose end nobody knows yet; at the very first start there are none."""
-        seen = self.session.recall(_SEEN)
-        if not isinstance(seen, list):
-            return []
-        return [run for run in contents.runs if not run.is_busy and run.run.name not in seen]
 
     # What the keys do
 
@@ -205,10 +206,9 @@ class HomeScreen(LookingScreen):
 
     @work(group="home-flow", exit_on_error=False)
     async def _follow(self, flow: str, about: tuple[object, ...]) -> None:
-        from loratui.tui.screens import home_flows
-
         try:
-            await getattr(home_flows, flow)(self, *about)
+            flows = await asyncio.to_thread(import_module, "loratui.tui.screens.home_flows")
+            await getattr(flows, flow)(self, *about)
         except LoratuiError as error:
             self.wizard.show_error(error)
         finally:

@@ -10,6 +10,7 @@ from loratui.dataset.naming import name_for
 from loratui.errors import BaseModelError, LoratuiError, ProfileError
 from loratui.hub.presence import presence
 from loratui.orders.preparing import DatasetRefused, bases_of, create_all, order_of, prepare
+from loratui.paths import runs_directory
 from loratui.profile.changes import resolve_paths
 from loratui.profile.demo import demo_profile
 from loratui.profile.files import free_name
@@ -17,6 +18,7 @@ from loratui.profile.schema import Dataset, Profile
 from loratui.profile.store import load_profile, new_profile, profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.launch import start_run
+from loratui.runs.try_session import stop_sessions
 from loratui.safe_text import printable
 from loratui.settings import read_settings
 
@@ -85,6 +87,7 @@ def train(name: str) -> RunDirectory:
     prepared = prepare([order])
     read_settings()
     [run] = create_all(prepared)
+    stop_sessions(runs_directory())
     start_run(run)
     return run
 
@@ -112,6 +115,7 @@ def go_on(run: RunDirectory) -> None:
     Raises:
         LoratuiError: it is at work already, or cannot be started.
     """
+    stop_sessions(runs_directory())
     start_run(run)
 
 

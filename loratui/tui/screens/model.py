@@ -10,41 +10,36 @@ from textual import work
 from textual.app import ComposeResult
 from textual.timer import Timer
 
+from loratui.tui.dialogs import Entry
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import model_asking as asking
 from loratui.tui.screens.model_account import talk_about_account
 from loratui.tui.screens.model_background import Fault, in_background
+from loratui.tui.screens.model_choice import choose_base
 from loratui.tui.screens.model_details import lacking, with_answer
 from loratui.tui.screens.model_downloads import DownloadWatch
 from loratui.tui.screens.model_knowledge import Knowledge
 from loratui.tui.screens.model_list import BaseList
 from loratui.tui.screens.model_naming import ask_for_base
 from loratui.tui.screens.model_rows import ANOTHER, BaseRow, row_of
-from loratui.tui.screens.model_view import ModelView
+from loratui.tui.screens.model_view import HELP, ModelView
 from loratui.tui.session import Session
 
 if TYPE_CHECKING:
     from loratui.hub.downloads import DownloadProgress
 
 _NAMED = "named bases"
+_SEARCH = "In name, family or place; empty shows all."
 _MOST_NAMED = 8
 _SECONDS_BETWEEN_LOOKS = 0.5
 _SECONDS_BEFORE_ASKING = 0.3
-_HELP = (
-    "The LoRA is trained on one base and works best on its family: Stable Diffusion 1.x and 2.x can be trained here. "
-    "Train on what you will generate with, or on plain Stable Diffusion 1.5, from which most anime and photo models of "
-    "the family descend.\n\n"
-    "Bases of the Hugging Face cache, of A1111, Forge and ComfyUI are found by themselves. A gated base has a page "
-    "where its conditions are accepted; for that you sign in with @. Downloads go on when the wizard is left, and go "
-    "on where they were after a cut."
-)
 
 
 class ModelScreen(StepScreen):
     """The list of bases, the one under the cursor in sentences, and the account."""
 
     STEP = "model"
-    KEYS = ("act:Choose", "download", "stop:Stop", "account", "refresh", "copy")
+    KEYS = ("act:Choose", "download", "stop:Stop", "account", "search", "refresh", "copy")
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
@@ -53,6 +48,7 @@ class ModelScreen(StepScreen):
         self._who = asking.Recognised(None, None)
         self._found_for: object = None
         self._wanted = ANOTHER
+        self._turn = 0
         self._ticking: Timer | None = None
         self._waiting: Timer | None = None
 
@@ -86,7 +82,7 @@ class ModelScreen(StepScreen):
 
     def focus_help(self) -> tuple[str, str]:
         """Which base to take."""
-        return "The base model", _HELP
+        return "The base model", HELP
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer downloading and stopping where there is something to download or to stop."""
@@ -140,6 +136,13 @@ class ModelScreen(StepScreen):
         self._look_around()
         in_background(self, asking.recognise)
 
+    @work(exclusive=True, group="searching")
+    async def action_search(self) -> None:
+        """Show only the rows that contain a text."""
+        text = await self.app.push_screen_wait(Entry("Show only bases with", _SEARCH, self._bases.searched))
+        if text is not None:
+            self._bases.search(text.strip())
+
     @work(exclusive=True, group="naming")
     async def _ask_for_base(self) -> None:
         base = await ask_for_base(self)
@@ -157,11 +160,8 @@ class ModelScreen(StepScreen):
             reason = row.complaint.partition("\n")[0] or (found.note if found is not None else "")
             self.say(reason or f"A LoRA cannot be trained on {row.family} here.", "warning")
             return
-        complaint = self.session.change("model.base", row.base)
-        if complaint:
-            self.say(complaint, "error")
-        else:
-            self.say(f"{row.name} is the base now.", "good")
+        complaint, remark = choose_base(self.session, row.base)
+        self.say(complaint or f"{row.name} is the base now{remark}.", "error" if complaint else "good")
 
     # What comes back
 
@@ -179,6 +179,8 @@ class ModelScreen(StepScreen):
 
     def on_found(self, event: asking.Found) -> None:
         """Show the rows."""
+        if event.turn != self._turn:
+            return
         self._downloads.follow(event.downloads)
         self._tick()
         self._view.show_rows(event.rows)
@@ -245,9 +247,10 @@ class ModelScreen(StepScreen):
 
     def _look_around(self) -> None:
         self._found_for = self._looked_for()
+        self._turn += 1
         profile = self.session.profile
-        named = list(self.session.recall(_NAMED, []))
-        in_background(self, partial(asking.find, profile.model.base, named, list(profile.output.install_to)))
+        named, install_to = list(self.session.recall(_NAMED, [])), list(profile.output.install_to)
+        in_background(self, partial(asking.find, self._turn, profile.model.base, named, install_to))
 
     def _forget_answers(self) -> None:
         self._known.forget_answers()

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass
 class Found(Message):
-    """The rows, and all downloads that there ever were."""
+    """The rows, and all downloads that there ever were; `turn` tells a late answer from the latest."""
 
+    turn: int
     rows: list[BaseRow]
     downloads: "list[Download]"
 
@@ -60,13 +61,13 @@ class Downloading(Message):
     error: BaseModelError | None = None
 
 
-def find(chosen: str, named: list[str], install_to: list[str]) -> Found:
+def find(turn: int, chosen: str, named: list[str], install_to: list[str]) -> Found:
     """Look around on the disk."""
     from loratui.hub.downloads import list_downloads
 
     downloads = list(list_downloads())
     unfinished = [download.base for download in downloads if download.progress().state != "finished"]
-    return Found(find_rows(chosen, [*named, *unfinished], install_to), downloads)
+    return Found(turn, find_rows(chosen, [*named, *unfinished], install_to), downloads)
 
 
 def look(base: str) -> Looked:

@@ -108,16 +108,23 @@ def details(row: BaseRow, facts: BaseFacts, profile: str, glyphs: Glyphs, *, is_
     lines.append(_where(row, facts))
     if terms := _terms(facts):
         lines.append([(terms, "text")])
-    lines += _obstacles(facts)
-    if (progress := _progress(facts.download, glyphs)) and not found.here:
-        lines.append(progress)
-    return lines
+    obstacles = _obstacles(facts)
+    progress = [] if found.here or (obstacles and _has_failed(facts)) else _progress(facts.download, glyphs)
+    return [*lines, *obstacles, progress] if progress else [*lines, *obstacles]
 
 
-def as_content(lines: list[Line]) -> Content:
+def as_content(lines: list[Line], glyphs: Glyphs) -> Content:
     """The sentences for a widget that wraps them."""
-    pieces = (Content.assemble(*((text, _STYLES.get(role, "$foreground")) for text, role in line)) for line in lines)
+    pieces = (
+        Content.assemble(*((in_signs(text, glyphs), _STYLES.get(role, "$foreground")) for text, role in line))
+        for line in lines
+    )
     return Content("\n").join(pieces)
+
+
+def in_signs(text: str, glyphs: Glyphs) -> str:
+    """A text with signs that this terminal draws well."""
+    return text.replace("…", glyphs.ellipsis)
 
 
 def _where(row: BaseRow, facts: BaseFacts) -> Line:
@@ -176,8 +183,12 @@ def _obstacles(facts: BaseFacts) -> list[Line]:
 
 def _sentences(what: str, todo: str = "") -> list[Line]:
     lines: list[Line] = [[(what, "warning")]]
-    todo = todo.replace(SIGN_IN, "sign in here (@)")
+    todo = todo.replace(SIGN_IN, "sign in here (@)").replace("and try again", "and press Ctrl+R")
     return [*lines, [(todo.strip(), "text")]] if todo.strip() else lines
+
+
+def _has_failed(facts: BaseFacts) -> bool:
+    return facts.download is not None and facts.download.state == "failed"
 
 
 def _progress(download: "DownloadProgress | None", glyphs: Glyphs) -> Line:
@@ -197,7 +208,7 @@ def _progress(download: "DownloadProgress | None", glyphs: Glyphs) -> Line:
             (f" {percent(download):>3} %{amount}{speed}{rest}", "text"),
         ]
     words: dict[str, tuple[str, Role]] = {
-        "failed": (f"The download failed: {download.what} {download.todo}", "warning"),
+        "failed": (f"{download.what} {download.todo}", "warning"),
         "cancelled": ("The download was stopped; what has come is kept, w goes on.", "text"),
         "interrupted": ("The download was cut off; what has come is kept, w goes on.", "warning"),
         "finished": ("It was downloaded once, but is not complete in the cache any more.", "text"),

@@ -38,7 +38,9 @@ class BaseList(ChangingLines, can_focus=True):
     def __init__(self, glyphs: Glyphs) -> None:
         super().__init__(id="bases")
         self._glyphs = glyphs
+        self._all: tuple[BaseRow, ...] = ()
         self._rows: tuple[BaseRow, ...] = ()
+        self._wanted = ""
         self._chosen = ""
         self._downloads: Mapping[str, DownloadProgress] = {}
         self._cursor = 0
@@ -51,14 +53,25 @@ class BaseList(ChangingLines, can_focus=True):
 
     @property
     def rows(self) -> tuple[BaseRow, ...]:
-        """All rows."""
-        return self._rows
+        """All rows, those that a search hides too."""
+        return self._all
+
+    @property
+    def searched(self) -> str:
+        """What the rows that are shown contain."""
+        return self._wanted
+
+    def search(self, text: str) -> None:
+        """Show only rows that contain a text, and always the one that asks for another base."""
+        self._wanted = text
+        self.set_rows(self._all, self._chosen, self._downloads)
 
     def set_rows(self, rows: Sequence[BaseRow], chosen: str, downloads: Mapping[str, "DownloadProgress"]) -> None:
         """Show rows, the profile's base marked; the cursor stays with its row, at first it is on the profile's."""
         before = self.row
         wanted = chosen if before is None else before.base
-        self._rows, self._chosen, self._downloads = tuple(rows), chosen, downloads
+        self._all, self._chosen, self._downloads = tuple(rows), chosen, downloads
+        self._rows = tuple(row for row in self._all if row.contains(self._wanted))
         bases = [row.base for row in self._rows]
         self._cursor = bases.index(wanted) if wanted in bases else min(self._cursor, max(0, len(bases) - 1))
         self._draw()
@@ -85,7 +98,7 @@ class BaseList(ChangingLines, can_focus=True):
 
     def all_lines(self, width: int) -> list[Line]:
         """The heading and every row."""
-        return [heading(width), *(self._line(place, width) for place in range(len(self._rows)))]
+        return [heading(width, self._wanted), *(self._line(place, width) for place in range(len(self._rows)))]
 
     def on_resize(self) -> None:
         """Keep the cursor in sight."""
@@ -112,7 +125,7 @@ class BaseList(ChangingLines, can_focus=True):
         room = max(1, height - 1)
         self._top = min(max(self._top, self._cursor - room + 1), self._cursor, max(0, len(self._rows) - room))
         shown = range(self._top, min(self._top + room, len(self._rows)))
-        self.show([heading(width), *(self._line(place, width) for place in shown)])
+        self.show([heading(width, self._wanted), *(self._line(place, width) for place in shown)])
 
     def _line(self, place: int, width: int) -> Line:
         row = self._rows[place]

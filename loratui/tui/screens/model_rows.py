@@ -49,6 +49,10 @@ class BaseRow:
     usable: bool = True
     complaint: str = ""
 
+    def contains(self, text: str) -> bool:
+        """Whether a search for `text` finds it; the row that asks for another base is always found."""
+        return self.base == ANOTHER or text.casefold() in f"{self.name} {self.family} {self.where}".casefold()
+
 
 def find_rows(chosen: str, named: Iterable[str], install_to: Iterable[str]) -> list[BaseRow]:
     """Look at the disk and make all rows.
@@ -111,9 +115,10 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"
 
 
-def heading(width: int) -> Line:
-    """What the columns are."""
-    return [("    " + _columns("base", "family", "size", "where", width), "faint")]
+def heading(width: int, query: str = "") -> Line:
+    """What the columns are, and what is searched for."""
+    base = f"base, with “{printable(query)}”" if query else "base"
+    return [("    " + _columns(base, "family", "size", "where", width), "faint")]
 
 
 def row_line(

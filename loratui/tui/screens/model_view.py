@@ -8,12 +8,21 @@ from textual.widgets import Static
 
 from loratui.tui.screens.model_account import who_line
 from loratui.tui.screens.model_asking import Recognised
-from loratui.tui.screens.model_details import as_content, details
+from loratui.tui.screens.model_details import as_content, details, in_signs
 from loratui.tui.screens.model_knowledge import Knowledge
 from loratui.tui.screens.model_list import BaseList
 from loratui.tui.screens.model_rows import BaseRow
 from loratui.tui.session import Session
 from loratui.tui.widgets.changing_lines import Line, plain
+
+HELP = (
+    "The LoRA is trained on one base and works best on its family: Stable Diffusion 1.x and 2.x can be trained here. "
+    "Train on what you will generate with, or on plain Stable Diffusion 1.5, from which most anime and photo models of "
+    "the family descend.\n\n"
+    "Bases of the Hugging Face cache, of A1111, Forge and ComfyUI are found by themselves. A gated base has a page "
+    "where its conditions are accepted; for that you sign in with @. Downloads go on when the wizard is left, and go "
+    "on where they were after a cut."
+)
 
 
 class ModelView(Vertical):
@@ -53,11 +62,11 @@ class ModelView(Vertical):
     def draw(self, who: Recognised) -> None:
         """Draw everything anew that has changed."""
         self.show_rows(self.bases.rows)
-        self.query_one("#details", Static).update(as_content(self._sentences()))
+        self.query_one("#details", Static).update(as_content(self._sentences(), self._session.glyphs))
         text, needs_attention = who_line(who.account, who.tokens, who.error)
         line = self.query_one("#who", Static)
         line.set_class(needs_attention, "complaint")
-        line.update(text)
+        line.update(in_signs(text, self._session.glyphs))
 
     def on_resize(self) -> None:
         """Draw the rule as long as the screen is wide."""

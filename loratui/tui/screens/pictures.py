@@ -11,7 +11,7 @@ from typing import ClassVar
 from textual import work
 
 from loratui.dataset.caption_files import put_trigger_in_front
-from loratui.dataset.folder_choice import shown
+from loratui.dataset.folder_choice import absolute, shown
 from loratui.dataset.problems import counted
 from loratui.dataset.tags import tag_counts
 from loratui.profile.fields import why_not_plain
@@ -98,7 +98,8 @@ class PicturesScreen(PicturesEditing):
         """Choose the folder with the pictures."""
         recent: list[str] = self.session.recall("recent_folders", [])
         given = self.session.profile.dataset.path
-        path = await self.app.push_screen_wait(FolderDialog(given, recent, self.session.glyphs))
+        as_typed = shown(given) if given and str(absolute(shown(given))) == given else given
+        path = await self.app.push_screen_wait(FolderDialog(as_typed, recent, self.session.glyphs))
         if path is None:
             return
         complaint = self.session.change("dataset.path", str(path))

@@ -15,6 +15,7 @@ from loratui.dataset.caption_files import read_for_editing
 from loratui.dataset.captions import with_trigger
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan_caption_again
+from loratui.dataset.survey import Survey
 from loratui.dataset.tags import TagCount, complete_tag, tag_counts
 from loratui.errors import LoratuiError
 from loratui.safe_text import printable
@@ -49,6 +50,7 @@ class PicturesEditing(PicturesView):
         self._edited: Path | None = None
         self._tags: tuple[TagCount, ...] = ()
         self._writing = threading.Lock()
+        self._newest: tuple[int, Survey] | None = None
 
     def action_act(self) -> None:
         """Edit the caption of the picture under the cursor."""
@@ -60,13 +62,17 @@ class PicturesEditing(PicturesView):
         except DatasetFault as fault:
             self.say(f"{fault.what} {fault.todo}", "error")
             return
-        if found.encoding != "UTF-8":
+        # A text field would send them to the terminal as they are.
+        text = "".join(character for character in found.text.replace("\t", " ") if printable(character) == character)
+        if text != found.text:
+            self.say("Control characters are left out.", "warning")
+        elif found.encoding != "UTF-8":
             self.say(f"The file was {found.encoding}; it is written as UTF-8.")
         self._edited = path
         self._tags = tag_counts(self.album.captions)
         panel = self.query_one(CaptionPanel)
-        panel.edit(found.text, "what the picture shows, such as: Emi, girl, smiling, night")
-        self._show_typed(found.text)
+        panel.edit(text, "what the picture shows, such as: Emi, girl, smiling, night")
+        self._show_typed(text)
 
     def on_caption_panel_typed(self, event: CaptionPanel.Typed) -> None:
         """Show what the model would see, or what the search finds."""
@@ -155,6 +161,8 @@ class PicturesEditing(PicturesView):
         """From a thread: look at the changed captions again, and have it shown."""
         self.undo_label = self.journal.last
         section, survey = self.album.section, self.album.survey
+        if self._newest is not None and self._newest[0] == self._look:
+            survey = self._newest[1]  # the screen may not have taken it yet
         images: list[FoundImage] = []
         problems: list[Problem] = []
         for path in [] if all_new else changed:
@@ -165,7 +173,8 @@ class PicturesEditing(PicturesView):
                     problems += alone.problems
         self.post_message(Recaptioned(told, kind, images, problems, all_new))
         if survey is not None and images:
-            self.post_message(Surveyed(self._look, survey.after_edit(changed)))
+            self._newest = (self._look, survey.after_edit(changed))
+            self.post_message(Surveyed(*self._newest))
 
     def on_recaptioned(self, message: Recaptioned) -> None:
         """Show the new captions, and say what was done."""

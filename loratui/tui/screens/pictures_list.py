@@ -11,6 +11,7 @@ from loratui.tui.screens.pictures_lines import row_line
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from loratui.tui.glyphs import Glyphs
@@ -39,7 +40,7 @@ class PictureList(ChangingLines, can_focus=True):
     class ShowAll(Message):
         """Esc: the search is over."""
 
-    def __init__(self, glyphs: "Glyphs", *, id: str | None = None) -> None:
+    def __init__(self, glyphs: "Callable[[], Glyphs]", *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._glyphs = glyphs
         self._album: Album | None = None
@@ -113,7 +114,7 @@ class PictureList(ChangingLines, can_focus=True):
             self._names = max((cell_len(album.name_of(path)) for path in album.paths), default=0)
         row = album.row(album.shown[place])
         return row_line(
-            row, self.size.width, self._names, self._glyphs, at_cursor=place == self._cursor, focused=self.has_focus
+            row, self.size.width, self._names, self._glyphs(), at_cursor=place == self._cursor, focused=self.has_focus
         )
 
     def on_resize(self) -> None:

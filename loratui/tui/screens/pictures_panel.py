@@ -1,11 +1,12 @@
 """The rows below the picture: what the model sees of it, or a line to type in with what comes of it below."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
@@ -45,6 +46,13 @@ class CaptionLine(Input):
     def __init__(self, text: str, placeholder: str) -> None:
         super().__init__(text, placeholder=placeholder, compact=True, select_on_focus=False)
         self.cursor_position = len(text)
+
+    def on_mount(self) -> None:
+        """Bring the end of a long text into sight, once it is known how much room there is."""
+        self.call_after_refresh(self._show_cursor)
+
+    def _show_cursor(self) -> None:
+        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def action_leave(self, rows: int, escaped: bool = False) -> None:
         """End, and perhaps go on with a neighbour."""
@@ -149,7 +157,7 @@ class RuleLine(ChangingLines):
     RuleLine.-standing { height: 100%; width: 1; }
     """
 
-    def __init__(self, sign: str, *, standing: bool = False) -> None:
+    def __init__(self, sign: Callable[[], str], *, standing: bool = False) -> None:
         super().__init__(classes="-standing" if standing else None)
         self._sign = sign
         self._standing = standing
@@ -157,6 +165,6 @@ class RuleLine(ChangingLines):
     def on_resize(self) -> None:
         """Reach from one end to the other."""
         if self._standing:
-            self.show([[(self._sign, "rule")]] * self.size.height)
+            self.show([[(self._sign(), "rule")]] * self.size.height)
         else:
-            self.show([[(" ", "text"), (self._sign * (self.size.width - 2), "rule")]])
+            self.show([[(" ", "text"), (self._sign() * (self.size.width - 2), "rule")]])

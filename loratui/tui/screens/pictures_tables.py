@@ -27,7 +27,8 @@ _STYLES = {"stop": "$text-error", "warning": "$text-warning", "note": "$text-acc
 _BAR = 24
 # Of a sentence, beside mark and scrollbar.
 _WIDTH = 64
-_MOST_TAGS = 1_000
+# More lines than anybody reads would only take time.
+_MOST_TAGS, _MOST_PROBLEMS = 300, 200
 
 
 class _Table(ModalScreen[int | None]):
@@ -76,7 +77,7 @@ class ProblemsTable(_Table):
                 "\n  ",
                 ("\n  ".join(wrapped(problem.fix, _WIDTH)), "$faint"),
             )
-            for problem in problems
+            for problem in problems[:_MOST_PROBLEMS]
         ]
         super().__init__(counted(len(problems), "finding"), lines, "show the picture", glyphs)
 

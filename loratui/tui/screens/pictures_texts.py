@@ -1,17 +1,19 @@
-"""The longer texts of the pictures' screen: the empty folder, the help, and the whole as plain text."""
+"""The texts of the pictures' screen: above and below the pictures, for an empty folder, as help, and to be copied."""
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from loratui.dataset.folder_choice import Proposal, shown
-from loratui.dataset.problems import DatasetFault, Problem
+from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.environment.transfer import copy_to_here
 from loratui.safe_text import printable
 from loratui.tui.glyphs import Glyphs
-from loratui.tui.screens.pictures_lines import size_text
+from loratui.tui.screens.pictures_lines import heading, problems_line, seen_label, seen_lines, size_text, steps_text
+from loratui.tui.widgets.changing_lines import Line
 
 if TYPE_CHECKING:
+    from loratui.profile.schema import Profile
     from loratui.tui.screens.pictures_album import Album
 
 _MOST_ROWS = 300
@@ -28,6 +30,61 @@ front. It reads so many tokens as dataset.max_token_length says; what lies beyon
 
 Enter edits the caption. Enter or Esc ends and keeps it, up and down go on with the neighbour, Tab completes a tag \
 from the other captions, and z takes it back afterwards."""
+
+
+# Where this screen itself has the remedy.
+_FIX_HERE = {"caption-not-utf8": "Enter shows it as far as it can be read; Enter again writes it as UTF-8."}
+
+
+def head_lines(album: "Album", profile: "Profile", width: int, glyphs: Glyphs, done: int | None) -> tuple[Line, Line]:
+    """The folder with its figures, and how the check stands.
+
+    Args:
+        album: What is known.
+        profile: The settings that decide the steps.
+        width: Cells of a line.
+        glyphs: The terminal's signs.
+        done: Pictures that have been decoded; None once all have.
+    """
+    folder, files = shown(profile.dataset.path), len(album.paths)
+    if not files:
+        return heading(folder, "", width, glyphs), []
+    if album.survey is None:
+        figures = counted(files, "picture")
+    else:
+        figures = steps_text(files, album.survey.report, profile, glyphs)
+    first = heading(folder, figures, width, glyphs)
+    if album.query:
+        found = f" /{printable(album.query)}   {len(album.shown)} of {files}, Esc shows all"
+        return first, [(found, "accent")]
+    if done is not None:
+        return first, [(f" looking through {done} of {files}", "faint")]
+    return first, problems_line(album.survey.report.problems if album.survey is not None else (), glyphs)
+
+
+def caption_lines(album: "Album", path: Path | None, width: int, rows: int, glyphs: Glyphs) -> list[Line]:
+    """What is wrong with a picture, and what the model sees of it."""
+    if path is None:
+        return [[(" No picture contains that. Esc shows all again.", "faint")]] if album.query else []
+    image, problem = album.found.get(path), album.problem_of(path)
+    lines: list[Line] = []
+    if problem is not None and problem.severity != "note":
+        lines.append([(f" {problem.message}", "error" if album.row(path).state == "bad" else "warning")])
+        lines.append([(f" {_FIX_HERE.get(problem.code, problem.fix)}", "faint")])
+    if image is None or isinstance(album.results.get(path), DatasetFault):
+        return lines
+    if problem is not None and problem.severity == "warning":
+        del lines[1:]  # the text matters more than the fix, which stands in the list of problems
+    has_file = image.caption_path is not None
+    return [*lines, *seen(album, image.caption, width, rows - len(lines), glyphs, has_file=has_file)]
+
+
+def seen(album: "Album", caption: str, width: int, rows: int, glyphs: Glyphs, *, has_file: bool) -> tuple[Line, ...]:
+    """What the model sees of a caption as it is trained."""
+    section, tokens = album.section, album.tokens
+    count, cut_at = tokens.cut(caption, section.max_token_length) if tokens is not None else (None, len(caption))
+    label = seen_label(count, section, has_file=has_file, caption=caption)
+    return seen_lines(caption, label=label, cut_at=cut_at, width=width, rows=rows, glyphs=glyphs)
 
 
 def help_text(glyphs: Glyphs) -> str:

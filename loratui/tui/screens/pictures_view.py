@@ -4,6 +4,7 @@ A thread looks through the folder and tells what it knows by and by; another not
 do is `pictures.py`'s matter.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import work
@@ -15,17 +16,15 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from loratui.dataset.caption_files import CaptionJournal
-from loratui.dataset.folder_choice import Proposal, absolute, shown
+from loratui.dataset.folder_choice import Proposal, absolute
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.dataset.survey import Surveyor
-from loratui.safe_text import printable
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import pictures_looking as looking
 from loratui.tui.screens.pictures_album import Album
-from loratui.tui.screens.pictures_lines import heading, problems_line, seen_label, seen_lines, steps_text
 from loratui.tui.screens.pictures_list import PictureList
 from loratui.tui.screens.pictures_panel import CaptionPanel, RuleLine
-from loratui.tui.screens.pictures_texts import nothing_text
+from loratui.tui.screens.pictures_texts import caption_lines, head_lines, nothing_text, seen
 from loratui.tui.session import Session
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
 from loratui.tui.widgets.picture import Picture
@@ -33,7 +32,6 @@ from loratui.tui.widgets.picture import Picture
 _SECONDS_BETWEEN_GLANCES = 1.5
 # From so many rows on the text below the picture gets more of them.
 _TALL = 32
-_FIX_HERE = {"caption-not-utf8": "Enter shows it as far as it can be read; Enter again writes it as UTF-8."}
 
 
 class Glanced(Message, bubble=False):
@@ -51,6 +49,7 @@ class PicturesView(StepScreen):
     #pictures-head { height: 2; }
     #pictures-middle { height: 1fr; }
     #pictures-list { width: 50%; }
+    #picture { padding-left: 1; }
     #pictures-nothing { height: 1fr; padding: 1 2; display: none; }
     """
 
@@ -70,15 +69,15 @@ class PicturesView(StepScreen):
 
     def compose_body(self) -> ComposeResult:
         """Heading, list and picture, and the text that the model sees."""
-        glyphs = self.session.glyphs
+        session = self.session
         yield ChangingLines(id="pictures-head")
-        yield RuleLine(glyphs.rule)
+        yield RuleLine(lambda: session.glyphs.rule)
         with Horizontal(id="pictures-middle"):
-            yield PictureList(glyphs, id="pictures-list")
-            yield RuleLine(glyphs.vertical, standing=True)
+            yield PictureList(lambda: session.glyphs, id="pictures-list")
+            yield RuleLine(lambda: session.glyphs.vertical, standing=True)
             yield Picture(id="picture")
         yield Static(id="pictures-nothing", markup=False)
-        yield RuleLine(glyphs.rule)
+        yield RuleLine(lambda: session.glyphs.rule)
         yield CaptionPanel(id="pictures-panel")
 
     def on_mount(self) -> None:
@@ -95,6 +94,11 @@ class PicturesView(StepScreen):
     def current(self) -> Path | None:
         """The picture under the cursor."""
         return self.query_one(PictureList).current
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether everything has been looked through, and shown."""
+        return self._look > 0 and not self._is_looking
 
     @property
     def journal(self) -> CaptionJournal:
@@ -253,46 +257,22 @@ class PicturesView(StepScreen):
         if panel.line is None:
             panel.show(self.caption_lines(self.current, panel.rows))
 
-    def caption_lines(self, path: Path | None, rows: int) -> list[Line]:
+    def caption_lines(self, path: Path | None, rows: int) -> Sequence[Line]:
         """What is wrong with a picture, and what the model sees of it."""
-        if path is None:
-            return [[(" No picture contains that. Esc shows all again.", "faint")]] if self.album.query else []
-        image, problem = self.album.found.get(path), self.album.problem_of(path)
-        lines: list[Line] = []
-        if problem is not None and problem.severity != "note":
-            lines.append([(f" {problem.message}", "error" if self.album.row(path).state == "bad" else "warning")])
-            lines.append([(f" {_FIX_HERE.get(problem.code, problem.fix)}", "faint")])
-        if image is None or isinstance(self.album.results.get(path), DatasetFault):
-            return lines
-        if problem is not None and problem.severity == "warning":
-            del lines[1:]  # the text matters more than the fix, which stands in the list of problems
-        return [*lines, *self.seen(image.caption, rows - len(lines), has_file=image.caption_path is not None)]
+        return caption_lines(self.album, path, self._panel_width, rows, self.session.glyphs)
 
-    def seen(self, caption: str, rows: int, *, has_file: bool) -> tuple[Line, ...]:
+    def seen(self, caption: str, rows: int, *, has_file: bool) -> Sequence[Line]:
         """What the model sees of a caption as it is trained."""
-        section, tokens = self.album.section, self.album.tokens
-        count, cut_at = tokens.cut(caption, section.max_token_length) if tokens is not None else (None, len(caption))
-        label = seen_label(count, section, has_file=has_file, caption=caption)
-        width = self.query_one(CaptionPanel).size.width
-        return seen_lines(caption, label=label, cut_at=cut_at, width=width, rows=rows, glyphs=self.session.glyphs)
+        return seen(self.album, caption, self._panel_width, rows, self.session.glyphs, has_file=has_file)
 
-    def head_lines(self, width: int) -> tuple[Line, Line]:
+    def head_lines(self, width: int) -> Sequence[Line]:
         """The folder with its figures, and how the check stands."""
-        session, album = self.session, self.album
-        glyphs, folder = session.glyphs, shown(session.profile.dataset.path)
-        files = len(album.paths)
-        if not files:
-            return heading(folder, "", width, glyphs), []
-        if album.survey is None:
-            figures = heading(folder, counted(files, "picture"), width, glyphs)
-        else:
-            figures = heading(folder, steps_text(files, album.survey.report, session.profile, glyphs), width, glyphs)
-        if album.query:
-            found = f" /{printable(album.query)}   {len(album.shown)} of {files}, Esc shows all"
-            return figures, [(found, "accent")]
-        if self._is_looking and (self._done or album.survey is None):
-            return figures, [(f" looking through {self._done} of {files}", "faint")]
-        return figures, problems_line(self.problems, glyphs)
+        is_new = self._is_looking and (self._done or self.album.survey is None)
+        return head_lines(self.album, self.session.profile, width, self.session.glyphs, self._done if is_new else None)
+
+    @property
+    def _panel_width(self) -> int:
+        return self.query_one(CaptionPanel).size.width
 
     def _show_head(self) -> None:
         head = self.query_one("#pictures-head", ChangingLines)

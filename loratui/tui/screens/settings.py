@@ -42,7 +42,7 @@ class SettingsScreen(StepScreen):
     STEP = "settings"
     KEYS = ("act:Edit", "remove:Reset", "search", "presets", "compare_dreambooth:Compare", "copy")
     DEFAULT_CSS = """
-    #outlook { height: 1; color: $text-muted; text-wrap: nowrap; }
+    #outlook { height: 1; text-wrap: nowrap; }
     #outlook.too-much { color: $text-warning; }
     """
 
@@ -58,6 +58,7 @@ class SettingsScreen(StepScreen):
         self._estimator: Estimator | None = None
         self._outlook: Outlook | None = None
         self._asked_for: Profile | None = None
+        self._name = session.name
         self._quiet: Timer | None = None
 
     def compose_body(self) -> ComposeResult:
@@ -86,6 +87,9 @@ class SettingsScreen(StepScreen):
 
     def session_changed(self) -> None:
         """Show the values as they are."""
+        if self._name != self.session.name:
+            self._name = self.session.name
+            self.form.forget()
         self.form.set_rows(rows_of(self.session.profile, self.session.name))
         self._tell_unmet()
         if self.session.profile is not self._asked_for:

@@ -25,9 +25,6 @@ _SWITCHES = {"true": YES, "false": NO}
 class Presets(ModalScreen[Preset | None]):
     """Answers the preset that shall be taken, or None for Esc."""
 
-    DEFAULT_CSS = """
-    #changes { height: auto; margin-top: 1; }
-    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="leave")]
 
     def __init__(self, profile: Profile, glyphs: Glyphs) -> None:
@@ -64,12 +61,12 @@ class Presets(ModalScreen[Preset | None]):
 
     def _told(self, preset: Preset, changes: tuple[Change, ...]) -> Content:
         if not changes:
-            return Content(f"{preset.sentence}\n\nEverything is set like that already.")
+            return Content(f"\n{preset.sentence}\n\nEverything is set like that already.")
         lines = [
             Content.assemble(f"{change.title:<{_LABELS}} ", (printable(_values(change, self._glyphs)), "$text-accent"))
             for change in changes
         ]
-        return Content("\n").join([Content(preset.sentence), Content(""), *lines])
+        return Content("\n").join([Content(""), Content(preset.sentence), Content(""), *lines])
 
 
 def _values(change: Change, glyphs: Glyphs) -> str:

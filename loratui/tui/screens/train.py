@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from loratui.orders.preparing import Order
 from loratui.runs.finding import output_name
 from loratui.safe_text import printable
 from loratui.tui.messages import Go
@@ -18,7 +19,7 @@ from loratui.tui.screens.train_figures import title_text
 from loratui.tui.screens.train_help import help_of
 from loratui.tui.screens.train_plan_view import PlanView
 from loratui.tui.screens.train_start import Stage, order_of_session
-from loratui.tui.screens.train_view import WIDE, RunView
+from loratui.tui.screens.train_view import RunView
 from loratui.tui.screens.train_work import TrainWork
 from loratui.tui.session import Session
 from loratui.tui.steps import STEPS
@@ -31,7 +32,16 @@ class TrainScreen(TrainActs):
     """Step 5."""
 
     STEP = "train"
-    KEYS: ClassVar[tuple[str, ...]] = ("act", "save", "preview", "stop", "detach", "log", "run_again", "attach")
+    KEYS: ClassVar[tuple[str, ...]] = (
+        "act",
+        "save",
+        "preview",
+        "stop:Stop and save",
+        "detach",
+        "log",
+        "run_again",
+        "attach",
+    )
     DEFAULT_CSS = """
     TrainScreen {
         & #body { padding: 0 1; }
@@ -44,6 +54,7 @@ class TrainScreen(TrainActs):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self._is_reading = False
+        self._order_of_run: Order | None = None
 
     def compose_body(self) -> ComposeResult:
         """The plan, and the run that takes its place."""
@@ -66,8 +77,12 @@ class TrainScreen(TrainActs):
             self.run_watch = None
         elif self.run_watch is None or self.run_watch.run.path != run.path:
             self.run_watch, self.wants_new = RunWatch(run), False
+            self._order_of_run = self._order()
             self.view.show_preview(False)
             self.look(at_once=True)
+        elif self._order() != self._order_of_run and not self.run_watch.moment.is_busy:
+            # The profile was changed since: what comes next is a new training.
+            self.wants_new = True
         self._arrange()
 
     def shown(self) -> None:
@@ -135,7 +150,7 @@ class TrainScreen(TrainActs):
 
     def action_attach(self) -> None:
         """Show the last run again."""
-        self.wants_new = False
+        self.wants_new, self._order_of_run = False, self._order()
         self._arrange()
 
     # What threads found
@@ -190,8 +205,8 @@ class TrainScreen(TrainActs):
     def on_train_work_gauges_read(self, message: TrainWork.GaugesRead) -> None:
         """Show the gauges."""
         self._is_reading = False
-        if message.lines:
-            self.view.show_gauges(message.lines)
+        if message.gauged is not None:
+            self.view.show_gauges(message.gauged)
 
     # What goes on
 
@@ -212,14 +227,18 @@ class TrainScreen(TrainActs):
             return "", ""
         return {"finished": ("try", "Try"), "failed": ("go on", "Try again")}.get(moment.state, ("go on", "Resume"))
 
+    def _order(self) -> Order | None:
+        """The training that the open profile asks for."""
+        return order_of_session(self.session) if self.session.name else None
+
     def _arrange(self, *, anew: bool = False) -> None:
         """Show the run, or the plan of one."""
         self.set_class(self.shows_run, "-run")
         if self.shows_run:
             self.call_after_refresh(self._draw)
-        elif self.session.name and self.stage is None:
-            order = order_of_session(self.session)
-            if anew or self.planned.order != order:
+        elif self.stage is None:
+            order = self._order()
+            if order is not None and (anew or self.planned.order != order):
                 self.planned.look(order)
                 self.plan(order)
         self.refresh_keys()
@@ -240,7 +259,7 @@ class TrainScreen(TrainActs):
         is_wanted = self.is_current and not self._is_reading
         if moment is not None and watch is not None and moment.state == "running" and is_wanted:
             self._is_reading = True
-            self.read_gauges(self.gauges, watch, self.view.gauge_width, self.size.width >= WIDE)
+            self.read_gauges(self.gauges, watch)
 
     def _enter_state(self, watch: RunWatch, before: Moment) -> None:
         """React to what has become of the run."""

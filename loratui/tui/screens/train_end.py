@@ -78,7 +78,7 @@ def _keys(moment: Moment) -> Line:
         "failed": ("Enter", " tries again from the last state   l shows the log"),
     }.get(moment.state, ("Enter", " goes on where it stopped   A trains from the beginning"))
     if moment.proposal:
-        rest = f" goes on with {moment.proposal}; the result stays the same"
+        rest = f" goes on with {printable(moment.proposal)}"
     return ((key, "accent"), (rest, "text"))
 
 

@@ -10,17 +10,26 @@ from pathlib import Path
 from loratui.environment.disks import size_text
 from loratui.runs.events import Event
 from loratui.safe_text import printable
-from loratui.tui.screens.train_words import duration, memory_text
+from loratui.tui.glyphs import UNICODE, Glyphs
+from loratui.tui.screens.train_words import cut, duration, memory_text
 from loratui.tui.widgets.changing_lines import Line, Role
 
+_CLOCK = len("10:39:51 ")
 
-def event_lines(events: Iterable[Event], most: int) -> list[Line]:
-    """The latest `most` lines, the newest last, each after its time."""
+
+def event_lines(events: Iterable[Event], most: int, width: int = 0, glyphs: Glyphs = UNICODE) -> list[Line]:
+    """The latest `most` lines, the newest last, each after its time.
+
+    Args:
+        width: Columns for a line, what is longer is cut; 0 leaves it whole.
+    """
     lines: list[Line] = []
     for event in reversed(list(events)):
         text, role = sentence(event)
         if text:
-            lines.append(((f"{clock(event.get('time'))} ", "faint"), (printable(text), role)))
+            said = printable(text)
+            said = cut(said, width - _CLOCK, glyphs) if width else said
+            lines.append(((f"{clock(event.get('time'))} ", "faint"), (said, role)))
         if len(lines) == most:
             break
     return lines[::-1]

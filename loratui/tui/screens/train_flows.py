@@ -63,7 +63,7 @@ async def consents_to_smaller(wizard: "Wizard", failure: WorkerFailed, proposal:
         "A step does not fit into memory",
         failure.what,
         [
-            Choice(_ACCEPT, "Go on in smaller pieces", f"{printable(proposal)}; the same result"),
+            Choice(_ACCEPT, "Go on in smaller pieces", printable(proposal)),
             Choice(_SETTINGS, "Change the settings", "step 4"),
             Choice(_LEAVE, "Leave it", "Enter asks again"),
         ],

@@ -8,10 +8,8 @@ from loratui.environment.gauges import Gauges, GpuReading, Reading
 from loratui.errors import LoratuiError
 from loratui.runs.directory import RunDirectory
 from loratui.runs.slots import slot_holders
-from loratui.tui.glyphs import Glyphs
 from loratui.tui.moment import Moment
-from loratui.tui.widgets.changing_lines import Line
-from loratui.tui.widgets.gauges import GaugeHistory, RunMemory, gauge_lines
+from loratui.tui.widgets.gauges import Gauged, GaugeHistory, RunMemory
 
 
 class GaugeReader:
@@ -27,25 +25,21 @@ class GaugeReader:
         self._history = GaugeHistory()
         self._output: tuple[Path, Path] | None = None
 
-    def read(self, run: RunDirectory, moment: Moment, glyphs: Glyphs, width: int, *, details: bool) -> list[Line]:
-        """The gauges of a run at work, in lines of `width` columns."""
+    def read(self, run: RunDirectory, moment: Moment) -> Gauged:
+        """The gauges of a run at work."""
         if self._gauges is None:
             self._gauges = Gauges()
             self.missing = self._gauges.missing
         self._gauges.watch(moment.pid)
         reading = self._gauges.read()
         self._history.take(reading)
-        gpus = _gpus_of(run, moment, reading)
-        return gauge_lines(
+        return Gauged(
             reading,
-            gpus,
-            self._history,
+            _gpus_of(run, moment, reading),
+            self._history.taken(),
             RunMemory(moment.memory_peak, moment.memory_reserved),
-            glyphs,
-            width,
-            without_gpu="no GPU: trains on the CPU" if moment.device == "cpu" or not reading.gpus else "",
-            disk_free=self._disk_free(run) if details else None,
-            details=details,
+            without_gpu="no GPU: trains on the CPU",
+            disk_free=self._disk_free(run),
         )
 
     def close(self) -> None:

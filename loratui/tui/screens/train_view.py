@@ -12,13 +12,14 @@ from loratui.tui.screens.train_events import event_lines
 from loratui.tui.screens.train_figures import head_lines
 from loratui.tui.screens.train_words import cut
 from loratui.tui.widgets.changing_lines import ChangingLines, Line, plain
+from loratui.tui.widgets.gauges import Gauged, gauge_lines
 from loratui.tui.widgets.loss_chart import chart_lines
 from loratui.tui.widgets.picture import Picture
 
 _EVENTS, _EVENTS_WHEN_TALL = 3, 6
 _TALL = 30
 # From this width on the gauges tell more, and have more room.
-WIDE = 116
+_SPACIOUS = 116
 
 
 class RunView(Vertical):
@@ -55,7 +56,7 @@ class RunView(Vertical):
         self._moment = Moment()
         self._run: RunDirectory | None = None
         self._drawn: tuple[Curve, tuple[int, int]] | None = None
-        self._gauges: list[Line] = []
+        self._gauged: Gauged | None = None
         self.wants_preview = False
         self._now = 0.0
 
@@ -68,11 +69,6 @@ class RunView(Vertical):
             yield Picture(id="preview")
         yield ChangingLines(id="divider")
         yield ChangingLines(id="words")
-
-    @property
-    def gauge_width(self) -> int:
-        """Columns for a gauge."""
-        return max(0, self.query_one("#gauges", ChangingLines).size.width - 2)
 
     def show(self, run: RunDirectory, moment: Moment, now: float) -> None:
         """Show a moment; only what differs from the one before is drawn."""
@@ -91,18 +87,27 @@ class RunView(Vertical):
         if words.styles.height is None or words.styles.height.value != rows:
             words.styles.height = rows
         has_curve = bool(moment.curve.steps)
-        words.show(ended or (event_lines(moment.happened, events) if has_curve else ()))
+        words.show(ended or (event_lines(moment.happened, events, width, self._glyphs) if has_curve else ()))
         self._name_run(run, width)
         self.set_class(not moment.is_busy, "-alone")
         self._draw_chart(has_curve)
 
-    def show_gauges(self, lines: list[Line]) -> None:
-        """Show the gauges, each line `gauge_width` long."""
-        self._gauges = lines
+    def show_gauges(self, gauged: Gauged) -> None:
+        """Show the gauges."""
+        self._gauged = gauged
+        self._draw_gauges()
+
+    def _draw_gauges(self) -> None:
+        """Draw the gauges, behind a line that parts them from the chart."""
         gauges = self.query_one("#gauges", ChangingLines)
+        lines: list[Line] = []
+        if self._gauged is not None:
+            room = max(0, gauges.size.width - 2)
+            lines = gauge_lines(self._gauged, self._glyphs, room, details=self.size.width >= _SPACIOUS)
         separator: Line = ((f"{self._glyphs.vertical} ", "rule"),)
-        blank: list[Line] = [()] * max(0, gauges.size.height - len(lines))
-        gauges.show([(*separator, *line) for line in [*lines, *blank]])
+        blank: list[Line] = [()] * max(0, gauges.size.height - len(lines) - 1)
+        hint: Line = (("v", "accent"), (" shows the preview here", "faint"))
+        gauges.show([(*separator, *line) for line in [*lines, *blank, hint]])
 
     def show_preview(self, is_wanted: bool) -> None:
         """Put the latest preview into the place of the gauges as soon as there is one, or take it away."""
@@ -126,7 +131,7 @@ class RunView(Vertical):
 
     def on_resize(self) -> None:
         """Give the gauges the room that there is."""
-        self.set_class(self.size.width >= WIDE, "-spacious")
+        self.set_class(self.size.width >= _SPACIOUS, "-spacious")
 
     def on_changing_lines_resized(self, message: ChangingLines.Resized) -> None:
         """Draw for the new size, after all that changes with it."""
@@ -136,7 +141,7 @@ class RunView(Vertical):
     def _draw_again(self) -> None:
         if self._run is not None:
             self.show(self._run, self._moment, self._now)
-        self.show_gauges(self._gauges)
+        self._draw_gauges()
 
     def _name_run(self, run: RunDirectory, width: int) -> None:
         name = cut(run.name, max(0, width - 8), self._glyphs)
@@ -152,7 +157,7 @@ class RunView(Vertical):
         width, height = chart.size
         if not has_curve:
             self._drawn = None
-            chart.show(event_lines(self._moment.happened, height))
+            chart.show(event_lines(self._moment.happened, height, width - 1, self._glyphs))
             return
         curve = self._moment.curve
         if self._drawn is None or self._drawn[0] is not curve or self._drawn[1] != (width, height):

@@ -13,7 +13,7 @@ from loratui.tui.run_watch import RunWatch
 from loratui.tui.screens.train_gauges import GaugeReader
 from loratui.tui.screens.train_plan import Intention, intend
 from loratui.tui.screens.train_start import GivenUp, Stage, go_on, start
-from loratui.tui.widgets.changing_lines import Line
+from loratui.tui.widgets.gauges import Gauged
 
 
 class TrainWork(StepScreen):
@@ -64,11 +64,11 @@ class TrainWork(StepScreen):
             self.error = error
 
     class GaugesRead(Message):
-        """A thread has read the gauges."""
+        """A thread has read the gauges, or could not."""
 
-        def __init__(self, lines: list[Line]) -> None:
+        def __init__(self, gauged: Gauged | None) -> None:
             super().__init__()
-            self.lines = lines
+            self.gauged = gauged
 
     @work(thread=True, group="look", exit_on_error=False)
     def poll(self, watch: RunWatch) -> None:
@@ -120,10 +120,10 @@ class TrainWork(StepScreen):
             self.post_message(self.Resumed())
 
     @work(thread=True, group="gauges", exit_on_error=False)
-    def read_gauges(self, reader: GaugeReader, watch: RunWatch, width: int, details: bool) -> None:
+    def read_gauges(self, reader: GaugeReader, watch: RunWatch) -> None:
         """Read the gauges of a run."""
-        lines: list[Line] = []
+        gauged = None
         try:
-            lines = reader.read(watch.run, watch.moment, self.session.glyphs, width, details=details)
+            gauged = reader.read(watch.run, watch.moment)
         finally:
-            self.post_message(self.GaugesRead(lines))
+            self.post_message(self.GaugesRead(gauged))

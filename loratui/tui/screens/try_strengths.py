@@ -84,6 +84,7 @@ class TryScreen(TryThreads):
 
     def shown(self) -> None:
         """Look what the worker does while somebody looks."""
+        self.hidden()  # a dialog that closes shows the screen again
         self._timer = self.set_interval(_POLL_SECONDS, self._tick)
 
     def hidden(self) -> None:

@@ -59,7 +59,7 @@ class TryView(Vertical):
         }
         #try-thumbnails {
             height: 9;
-            margin-bottom: 1;
+            margin: 1 0;
             display: none;
         }
         .try-thumbnail {

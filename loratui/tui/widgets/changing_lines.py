@@ -1,4 +1,4 @@
-"""Lines of text of which only the cells that differ from before are sent to the terminal.
+"""Lines of text of which only those that differ from before are sent to the terminal, up to the last cell that does.
 
 A `Static` is drawn again as a whole when one figure in it changes; over a slow link that is most of what a screen full
 of figures would send.
@@ -18,9 +18,6 @@ from textual.widget import Widget
 Role = Literal["text", "strong", "faint", "accent", "second", "rule", "good", "warning", "error"]
 Line = Sequence[tuple[str, Role]]
 _Cell = tuple[str, Role]
-
-# Two changes in a line that are nearer than this are sent as one: moving the cursor costs as much.
-_NEAR = 8
 
 
 class ChangingLines(Widget):
@@ -81,8 +78,8 @@ class ChangingLines(Widget):
             old = before[row] if row < len(before) else blank
             new = self._cells[row] if row < len(self._cells) else blank
             if old is not new and old != new:
-                for start, end in _changed(old, new):
-                    self.refresh(Region(start, row, end - start, 1))
+                # Textual sends a line from the widget's left edge to a region's end: two regions would be sent twice.
+                self.refresh(Region(0, row, _last_change(old, new) + 1, 1))
 
     def on_resize(self) -> None:
         """Cut the lines anew."""
@@ -136,16 +133,9 @@ def _cells_of(line: Line, width: int) -> list[_Cell]:
     return cells + [(" ", "text")] * (width - len(cells))
 
 
-def _changed(old: list[_Cell], new: list[_Cell]) -> list[tuple[int, int]]:
-    """The stretches of cells that differ, from first to behind the last."""
-    stretches: list[tuple[int, int]] = []
-    for place, (one, other) in enumerate(zip(old, new, strict=True)):
-        # A wide character changes as a whole, its second cell with the first.
-        follows = stretches and stretches[-1][1] == place and not (one[0] and other[0])
-        if one == other and not follows:
-            continue
-        if stretches and place - stretches[-1][1] < _NEAR:
-            stretches[-1] = (stretches[-1][0], place + 1)
-        else:
-            stretches.append((place, place + 1))
-    return stretches
+def _last_change(old: list[_Cell], new: list[_Cell]) -> int:
+    """The last cell that differs, or the second cell of a wide character there."""
+    last = max(place for place, (one, other) in enumerate(zip(old, new, strict=True)) if one != other)
+    while last + 1 < len(new) and not (new[last + 1][0] and old[last + 1][0]):
+        last += 1
+    return last

@@ -129,10 +129,11 @@ class RowsForm(RowsView, can_focus=True):
         self._listing.refused[row_id] = (text, complaint)
         self._choose()
 
-    def forget(self, row_id: str) -> None:
-        """Show the row's own value again instead of a text that was refused."""
-        if self._listing.refused.pop(row_id, None) is not None:
-            self._choose()
+    def forget(self, row_id: str = "") -> None:
+        """Show the row's own value again, or those of all rows, instead of a text that was refused."""
+        for forgotten in [row_id] if row_id else list(self._listing.refused):
+            self._listing.refused.pop(forgotten, None)
+        self._choose()
 
     def go_to(self, row_id: str) -> None:
         """Put the cursor on a row that is shown."""

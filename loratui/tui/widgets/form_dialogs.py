@@ -54,6 +54,9 @@ class Choices(ModalScreen[str | None]):
 class Entries(ModalScreen[str | None]):
     """Answers the entries, one a line, or None when they are as they were; Esc ends."""
 
+    DEFAULT_CSS = """
+    Entries TextArea { height: auto; min-height: 4; max-height: 12; }
+    """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "take", "Done", id="done", priority=True)]
 
     def __init__(self, row: Row, check: Check) -> None:

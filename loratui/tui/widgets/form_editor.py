@@ -31,7 +31,7 @@ class Editor(Input):
         height: 1;
         border: none;
         padding: 0;
-        background: $surface;
+        background: $panel;
     }
     """
 

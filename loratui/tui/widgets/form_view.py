@@ -32,11 +32,11 @@ class RowsView(Widget):
         overflow: hidden;
         & > .rows-form--cursor { color: $text-accent; text-style: bold; }
         & > .rows-form--mark { color: $text-accent; }
-        & > .rows-form--note { color: $text-muted; }
+        & > .rows-form--note { color: $faint; }
         & > .rows-form--complaint { color: $text-error; }
         & > .rows-form--heading { color: $text-accent; }
         & > .rows-form--help { color: $text-muted; }
-        & > .rows-form--rule { color: $foreground 30%; }
+        & > .rows-form--rule { color: $rule; }
     }
     """
 

@@ -4,6 +4,7 @@ Functions of a reading and the room for it. A figure that a card does not tell i
 """
 
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.cells import cell_len, set_cell_size
@@ -14,6 +15,7 @@ from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.changing_lines import Line
 
 _GIB = 1 << 30
+CPU = -1
 _LABEL = 5
 _REMEMBERED = 120
 _HOT = 85
@@ -21,20 +23,20 @@ _HOT = 85
 
 @dataclass
 class GaugeHistory:
-    """The latest readings of the load, by GPU; the CPU's under -1."""
+    """The latest readings of the load, by GPU; the CPU's under `CPU`."""
 
     loads: dict[int, deque[int]] = field(default_factory=dict)
 
     def take(self, reading: Reading) -> None:
         """Learn from a reading."""
-        self._add(-1, round(reading.cpu_percent))
+        self._add(CPU, round(reading.cpu_percent))
         for gpu in reading.gpus:
             if gpu.load_percent is not None:
                 self._add(gpu.index, gpu.load_percent)
 
-    def of(self, index: int) -> list[int]:
-        """The loads of a GPU, or of the CPU, in percent, the oldest first."""
-        return list(self.loads.get(index, ()))
+    def taken(self) -> dict[int, tuple[int, ...]]:
+        """The loads as they are now, in percent, the oldest first."""
+        return {index: tuple(loads) for index, loads in self.loads.items()}
 
     def _add(self, index: int, load: int) -> None:
         self.loads.setdefault(index, deque(maxlen=_REMEMBERED)).append(load)
@@ -53,51 +55,52 @@ class RunMemory:
     reserved: int = 0
 
 
-def gauge_lines(
-    reading: Reading,
-    gpus: tuple[GpuReading, ...],
-    history: GaugeHistory,
-    memory: RunMemory,
-    glyphs: Glyphs,
-    width: int,
-    *,
-    without_gpu: str = "",
-    disk_free: int | None = None,
-    details: bool = False,
-) -> list[Line]:
-    """The gauges of a run.
+@dataclass(frozen=True)
+class Gauged:
+    """Everything that the gauges of a run show.
 
-    Args:
+    Attributes:
         gpus: Those of the reading that the run uses; the first is shown in full, of others a line each.
-        memory: What the run has told.
+        loads: The latest loads in percent, the oldest first: by GPU, the CPU's under `CPU`.
+        memory: What the run itself has told.
         without_gpu: Why no GPU is shown, where none is.
-        disk_free: Bytes that are free where the run writes.
-        details: Show power, reserved memory and the disk too.
+        disk_free: Bytes that are free where the run writes; None where that is not known.
     """
+
+    reading: Reading
+    gpus: tuple[GpuReading, ...]
+    loads: Mapping[int, Sequence[int]]
+    memory: RunMemory
+    without_gpu: str = ""
+    disk_free: int | None = None
+
+
+def gauge_lines(gauged: Gauged, glyphs: Glyphs, width: int, *, details: bool = False) -> list[Line]:
+    """The gauges of a run in lines of `width` columns; with `details` power, reserved memory and the disk too."""
+    reading, memory = gauged.reading, gauged.memory
     lines: list[Line] = []
-    if gpus:
-        lines += _gpu(gpus[0], history, memory, glyphs, width, details=details)
-        lines += [_further(gpu, glyphs, width) for gpu in gpus[1:]]
+    if gauged.gpus:
+        lines += _gpu(gauged, glyphs, width, details=details)
+        lines += [_further(gpu, glyphs, width) for gpu in gauged.gpus[1:]]
     else:
-        lines.append(((set_cell_size(without_gpu, width).rstrip(), "text"),))
+        lines.append(((_cut(gauged.without_gpu, width, glyphs), "text"),))
         if memory.peak:
             lines.append(_figure("peak of this run", f"{_gib(memory.peak)} GB", width))
     ram = f"{_gib(reading.memory_used)}/{_gib(reading.memory_total)} GB"
     lines.append(_gauge("RAM", reading.memory_used / max(reading.memory_total, 1), ram, glyphs, width))
     cpu = f"{round(reading.cpu_percent)} %"
     lines.append(_gauge("CPU", reading.cpu_percent / 100, cpu, glyphs, width))
-    if not gpus:
-        lines.append(_past(history.of(-1), "", "text", glyphs, width))
+    if not gauged.gpus:
+        lines.append(_past(gauged.loads.get(CPU, ()), "", "text", glyphs, width))
     if details and reading.process_memory is not None:
         lines.append(_figure("of it the run", f"{_gib(reading.process_memory)} GB", width))
-    if details and disk_free is not None:
-        lines.append(_figure("disk free", f"{disk_free / 1e9:,.0f} GB", width))
+    if details and gauged.disk_free is not None:
+        lines.append(_figure("disk free", f"{gauged.disk_free / 1e9:,.0f} GB", width))
     return lines
 
 
-def _gpu(
-    gpu: GpuReading, history: GaugeHistory, memory: RunMemory, glyphs: Glyphs, width: int, *, details: bool
-) -> list[Line]:
+def _gpu(gauged: Gauged, glyphs: Glyphs, width: int, *, details: bool) -> list[Line]:
+    gpu, memory, loads = gauged.gpus[0], gauged.memory, gauged.loads.get(gauged.gpus[0].index, ())
     name = printable(gpu.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
     used, total = _gib(gpu.memory_used), _gib(gpu.memory_total)
     lines: list[Line] = [
@@ -110,10 +113,10 @@ def _gpu(
         lines.append(_figure("reserved by it", f"{_gib(memory.reserved)} GB", width))
     if gpu.load_percent is not None:
         lines.append(_gauge("load", gpu.load_percent / 100, f"{gpu.load_percent} %", glyphs, width))
-    if gpu.celsius is not None or history.of(gpu.index):
+    if gpu.celsius is not None or loads:
         degrees = "" if gpu.celsius is None else f"{gpu.celsius} {'°C' if glyphs.braille else 'C'}"
         hot = gpu.celsius is not None and gpu.celsius >= _HOT
-        lines.append(_past(history.of(gpu.index), degrees, "warning" if hot else "text", glyphs, width))
+        lines.append(_past(loads, degrees, "warning" if hot else "text", glyphs, width))
     if details and gpu.watts is not None:
         lines.append(_figure("power", f"{gpu.watts:.0f} W", width))
     return lines
@@ -142,7 +145,7 @@ def _bar(share: float, width: int, glyphs: Glyphs) -> Line:
     return ((full, "accent"), (glyphs.bar_empty * (width - len(full)), "rule"))
 
 
-def _past(loads: list[int], value: str, role: str, glyphs: Glyphs, width: int) -> Line:
+def _past(loads: Sequence[int], value: str, role: str, glyphs: Glyphs, width: int) -> Line:
     """The latest loads as bars of one cell, and a value at the right."""
     room = width - _LABEL - max(12, cell_len(value) + 1)
     steps = len(glyphs.bars) - 1

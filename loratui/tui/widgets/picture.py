@@ -52,6 +52,7 @@ class Picture(Widget):
         self._source: Source | None = None
         self._caption = ""
         self._shown: Drawing | None = None
+        self._shown_caption = ""
         self._kept: dict[_Key, Drawing] = {}
         self._sent: set[str] = set()
         self._wanted: _Key | None = None
@@ -80,7 +81,6 @@ class Picture(Widget):
             self._put(known)
         elif not self._is_drawing:
             self._begin(self._wanted)
-        self.refresh()
 
     @property
     def is_drawn(self) -> bool:
@@ -154,8 +154,9 @@ class Picture(Widget):
         if drawing is not None and drawing.before and drawing.before not in self._sent:
             self._sent.add(drawing.before)
             self._write(drawing.before)
-        self._shown = drawing
-        self.refresh()
+        if drawing is not self._shown or self._caption != self._shown_caption:
+            self._shown, self._shown_caption = drawing, self._caption
+            self.refresh()
 
     def _give_up(self, drawing: Drawing) -> None:
         if drawing.before in self._sent:
@@ -171,13 +172,13 @@ class Picture(Widget):
 
     def render(self) -> Content:
         """The caption, and the sentence where there is no picture."""
-        lines = [printable(self._caption)] * bool(self._caption) + [self.told] * bool(self.told)
+        lines = [printable(self._shown_caption)] * bool(self._shown_caption) + [self.told] * bool(self.told)
         return Content("\n".join(lines))
 
     def render_line(self, y: int) -> Strip:
         """A row: of the picture where there is one."""
         drawing, width = self._shown, self.size.width
-        row = y - bool(self._caption)
+        row = y - bool(self._shown_caption)
         if drawing is None or drawing.told or row < 0:
             return super().render_line(y)
         left, top = self._place(drawing)
@@ -204,13 +205,13 @@ class Picture(Widget):
 
     def _overlay(self, drawing: Drawing) -> Segment:
         left, top = self._place(drawing)
-        column, row = self.content_region.x + left, self.content_region.y + bool(self._caption) + top
+        column, row = self.content_region.x + left, self.content_region.y + bool(self._shown_caption) + top
         return Segment(f"\x1b7\x1b[{row + 1};{column + 1}H{drawing.over}\x1b8", None, _NO_CELLS)
 
     def _place(self, drawing: Drawing) -> tuple[int, int]:
         """Columns left of the picture and rows above it, under the caption."""
         width, height = self.size
-        spare = max(0, width - drawing.columns), max(0, height - bool(self._caption) - drawing.rows)
+        spare = max(0, width - drawing.columns), max(0, height - bool(self._shown_caption) - drawing.rows)
         across, down = self.styles.content_align_horizontal, self.styles.content_align_vertical
         return (
             spare[0] * ("left", "center", "right").index(across) // 2,

@@ -1,5 +1,6 @@
 """The command palette: our own commands, found by a part of their name."""
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -83,7 +84,9 @@ async def test_quit_is_a_command(run: RunDirectory) -> None:
     async with wizard() as pilot:
         await until(pilot, "6 pictures")
         await choose(pilot, "quit", "Quit  (q)")
-        await pilot.pause(0.5)
+        deadline = time.monotonic() + 10
+        while pilot.app.return_code is None and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
     assert pilot.app.return_code == 0
 
 

@@ -40,14 +40,15 @@ class Forms(App[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = THEMES[0].name
         self.heard: list[tuple[str, ...]] = []
 
     def compose(self) -> ComposeResult:
         yield RowsForm(ROWS, whole_number)
 
     def on_mount(self) -> None:
-        for theme in THEMES:
-            self.register_theme(theme)
         self.form.focus()
 
     @property

@@ -328,6 +328,19 @@ async def test_what_ended_meanwhile_is_offered_once(profile: Profile) -> None:
         assert not any("Enter to try it" in line for line in lines)
 
 
+async def test_a_run_at_work_comes_before_what_ended_meanwhile(profile: Profile) -> None:
+    save(profile)
+    async with wizard() as pilot:
+        await until(pilot, "6 IMG")
+    a_run(profile, step=8, end="finished")
+    run = a_run(profile, step=3)
+    with hold_lock(run):
+        async with wizard() as pilot:
+            await at_mode(pilot, "train")
+            await pilot.press("h")
+            await until(pilot, "emi finished 10:42: Enter to try it")
+
+
 async def test_ends_of_long_ago_are_not_offered_at_the_first_start(profile: Profile) -> None:
     a_run(profile, step=8, end="finished")
     async with wizard() as pilot:
@@ -361,7 +374,7 @@ async def test_help_and_plain_text_tell_of_the_list(profile: Profile) -> None:
         await pilot.press("question_mark")
         lines = await until(pilot, "A profile holds every setting")
         await pilot.press("escape", "y")
-        lines = await until(pilot, "Profiles and runs: Sent")
+        lines = await until(pilot, "Profiles and runs: sent")
         assert any("6 IMG" in line for line in lines)
 
 
@@ -437,7 +450,7 @@ async def test_the_demo_is_saved_as_a_profile_and_started(stand_in: Path) -> Non
         assert pilot.app.session.name == "demo"  # type: ignore[attr-defined]
         # A second time it is not started again while it is at work.
         await pilot.press("h")
-        await until(pilot, "running")
+        await until(pilot, "▸ demo")
         await pilot.press("D")
         await at_mode(pilot, "train")
     [run] = list_runs(runs_directory())

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from textual import events
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from loratui.hub.cache import partial_bytes
 from loratui.hub.downloads import find_download
@@ -72,8 +74,9 @@ async def see(pilot: Pilot[int], text: str) -> str:
 
 
 async def type_text(pilot: Pilot[int], text: str) -> None:
-    names = {"/": "slash", "-": "minus", ".": "full_stop", "_": "underscore", ":": "colon", " ": "space"}
-    await pilot.press(*(names.get(character, character) for character in text))
+    """Paste, which is one event for any text."""
+    pilot.app.screen.query_one(Input).post_message(events.Paste(text))
+    await pilot.pause()
 
 
 async def name_base(pilot: Pilot[int], text: str) -> None:
@@ -307,6 +310,21 @@ async def test_a_hub_that_never_answers_does_not_hold_the_program_back(
             await see(pilot, "asking the hub")
             started = time.monotonic()
         assert time.monotonic() - started < 3
+
+
+async def test_a_search_leaves_the_rows_that_contain_a_text(hub: StubHub) -> None:
+    async with wizard(profile="emi", mode="model") as pilot:
+        await see(pilot, "emi/cached")
+        await pilot.press("slash")
+        await see(pilot, "Show only bases with")
+        await type_text(pilot, "FORGE")
+        await pilot.press("enter")
+        await see(pilot, "base, with “FORGE”")
+        shown = [line.strip() for line in screen_text(pilot)[3:6]]
+        assert [line.split(" ")[-1] or line for line in shown[:1]] == ["Forge"]
+        assert shown[1].endswith("Type a hub id, a URL or a path …")
+        await pilot.press("slash", "ctrl+u", "enter")
+        await see(pilot, "emi/cached")
 
 
 async def test_help_and_plain_text_say_what_is_there(hub: StubHub) -> None:

@@ -213,6 +213,17 @@ async def test_what_is_typed_stays_when_another_step_is_shown(profile: str) -> N
         assert not pilot.app.screen.query(Input)
 
 
+async def test_what_was_refused_in_one_profile_is_not_shown_in_another(profile: str) -> None:
+    new_profile("ken", Profile())
+    async with wizard(profile=profile, mode="settings") as pilot:
+        form_of(pilot).go_to("training.epochs")
+        await press(pilot, "enter", "x", "enter")
+        session_of(pilot).open("ken")
+        await pilot.pause()
+        assert form_of(pilot).complaints == ()
+        assert any("Epochs" in line and " 10 " in line for line in screen_text(pilot))
+
+
 async def test_a_disk_that_takes_nothing_is_said_in_the_row(profile: str, loratui_home: Path) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         form_of(pilot).go_to("training.epochs")

@@ -303,3 +303,19 @@ async def test_names_from_files_are_never_read_as_markup(profile: str, run: RunD
     with hold_lock(run):
         async with shown(profile, run).run_test(size=(80, 24)) as pilot:
             await until(pilot, "[bold red]not markup[/] \\x1b[2J")
+
+
+async def test_a_profile_that_was_changed_after_its_run_is_planned_anew(profile: str, run: RunDirectory) -> None:
+    recording = at_step(run, 360)
+    recording.finish()
+    recording.write(TEN_FORTY_TWO)
+    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+        await until(pilot, "A trains once more")
+        await pilot.press("4")
+        session_of(pilot).change("training.epochs", 4)
+        await pilot.press("5")
+        await until(pilot, "40: 4 epochs of 10 steps", "Enter starts the training")
+        await pilot.press("a")
+        await until(pilot, "A trains once more")
+        await pilot.press("4", "5")
+        await until(pilot, "A trains once more")

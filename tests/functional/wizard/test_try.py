@@ -247,7 +247,7 @@ async def test_y_shows_tag_paths_and_the_line_that_fetches_them(
     async with trying(run) as pilot:
         assert any(line.startswith(" scp ") for line in screen_text(pilot))
         await pilot.press("y")
-        text = "".join(await until(pilot, "Sent to the terminal"))
+        text = "".join(await until(pilot, "To take along"))
         assert "<lora:disc:0.8>" in text
         assert "@192.168.1.9:" in text
         assert "disc-grid.png" in text
@@ -280,11 +280,21 @@ async def test_a_run_that_is_not_finished_offers_its_epochs_and_waits_for_the_de
         await until(pilot, "[0.8✓]")
 
 
-async def test_a_worker_that_died_is_told(
-    run: RunDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+async def test_a_worker_that_died_is_told(run: RunDirectory, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in environment(tmp_path / "dead", "sys.exit('No torch here')").items():
         monkeypatch.setenv(name, value)
     async with trying(run) as pilot:
         await pilot.press("r")
         await until(pilot, "ended without a last word")
+
+
+async def test_leaving_the_program_ends_the_worker(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        await pilot.press("r")
+        await until(pilot, "[0.8✓]")
+        assert is_busy(run.trying)
+        await pilot.press("q")
+        deadline = time.monotonic() + 10
+        while is_busy(run.trying):
+            assert time.monotonic() < deadline
+            await pilot.pause(0.05)

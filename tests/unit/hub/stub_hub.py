@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -208,20 +209,16 @@ def _handler(stub: StubHub) -> type[BaseHTTPRequestHandler]:
                     self._send(body)
 
         def _send(self, body: bytes) -> None:
-            if stub.slow:
-                step = max(1, stub.slow // 20)
-                for start in range(0, len(body), step):
-                    if threading.Event().wait(0.05):
-                        return
-                    self.wfile.write(body[start : start + step])
-                return
-            if 0 < stub.cut_after < len(body) and stub.cuts > 0:
+            is_cut = 0 < stub.cut_after < len(body) and stub.cuts > 0
+            if is_cut:
                 stub.cuts -= 1
-                self.wfile.write(body[: stub.cut_after])
-                self.wfile.flush()
                 self.close_connection = True
-                return
-            self.wfile.write(body)
+                body = body[: stub.cut_after]
+            step = max(1, stub.slow // 20) if stub.slow else max(1, len(body))
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
+                if stub.slow:
+                    time.sleep(0.05)
 
         def log_message(self, format: str, *args: object) -> None:
             """Stay silent."""

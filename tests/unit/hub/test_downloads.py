@@ -12,8 +12,9 @@ from loratui.errors import BaseModelError
 from loratui.hub.cache import PARTIAL_ENDING, cached, partial_bytes, repository_folder
 from loratui.hub.downloads import Download, find_download, list_downloads, start_download
 from loratui.hub.models import fetch, locate
+from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_tokenizer
 from loratui.paths import data_directory
-from tests.unit.hub.checkpoints import diffusers_files
+from tests.unit.hub.checkpoints import SD1, checkpoint, diffusers_files
 from tests.unit.hub.in_process import use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub, etag
 
@@ -74,6 +75,19 @@ def test_a_cut_connection_is_taken_up_where_it_ended(hub: StubHub) -> None:
     assert first + 3_900_000 < second < LARGE
 
 
+def test_two_programs_that_want_the_same_file_fetch_it_once(hub: StubHub) -> None:
+    hub.slow = 12_000_000
+    download = start_download("emi/base")
+    until(lambda: partial_bytes("emi/base") > 0)
+    reports: list[tuple[int, int]] = []
+    folder = fetch(locate("emi/base"), report=lambda done, total: reports.append((done, total)))
+    assert large_file(folder) == hub.repositories["emi/base"]["unet/diffusion_pytorch_model.safetensors"]
+    until(lambda: ended(download))
+    assert download.progress().state == "finished"
+    assert sum("GET" in request and "unet/diff" in request for request in hub.requests) == 1
+    assert reports[-1][0] == reports[-1][1]
+
+
 def test_a_killed_download_goes_on_where_it_was(hub: StubHub) -> None:
     hub.slow = 8_000_000
     download = start_download("emi/base")
@@ -126,6 +140,18 @@ def test_a_failure_is_told_in_a_sentence_and_no_token_is_written(hub: StubHub, m
     assert f"Bearer {TOKEN}" in hub.authorizations
     written = [path for path in data_directory().rglob("*") if path.is_file() and TOKEN in path.read_text()]
     assert written == []
+
+
+def test_a_single_file_comes_with_the_tokenizer_that_it_lacks(hub: StubHub) -> None:
+    clip = TOKENIZER_REPOSITORIES[0][0]
+    files = {"vocab.json": b"{}", "merges.txt": b"#version", "pytorch_model.bin": b"not wanted"}
+    hub.repositories = {"emi/mixes": {"mix.safetensors": checkpoint(SD1)}, clip: files}
+    download = start_download("emi/mixes/mix.safetensors")
+    until(lambda: ended(download))
+    assert download.progress().state == "finished"
+    folder = cached_clip_tokenizer()
+    assert folder is not None
+    assert {path.name for path in folder.iterdir()} == {"vocab.json", "merges.txt"}
 
 
 def test_only_bases_on_the_hub_are_downloaded(hub: StubHub) -> None:

@@ -54,7 +54,9 @@ def test_losses_are_the_expected_ones(profile: Profile, tmp_path: Path) -> None:
     """Regression: any change of draws, weights, precision or optimizer shows here first."""
     _, events, _ = train(profile, tmp_path)
     assert losses(events) == pytest.approx(EXPECTED_LOSSES, rel=1e-3)
-    validation = [event["loss"] for event in events if event["event"] == "validation"]
+    validated = [event for event in events if event["event"] == "validation"]
+    assert all(event["peak_memory_bytes"] > 0 for event in validated)
+    validation = [event["loss"] for event in validated]
     assert validation == pytest.approx(EXPECTED_VALIDATION, rel=1e-3)
     assert validation[0] > validation[1] > validation[2]
 

@@ -6,27 +6,27 @@ from rich.cells import cell_len
 from loratui.environment.gauges import GpuReading, Reading
 from loratui.tui.glyphs import ASCII, UNICODE, Glyphs
 from loratui.tui.widgets.changing_lines import plain
-from loratui.tui.widgets.gauges import GaugeHistory, RunMemory, gauge_lines
+from loratui.tui.widgets.gauges import Gauged, GaugeHistory, RunMemory, gauge_lines
 
 GIB = 1 << 30
 CARD = GpuReading(0, "NVIDIA GeForce RTX 2070", "GPU-a", int(5.4 * GIB), 8 * GIB, 94, 71, 142.3)
 READING = Reading((CARD,), 31.0, int(6.1 * GIB), 31 * GIB, 120.0, 2 * GIB)
 
 
-def history_of(*loads: int) -> GaugeHistory:
+def loads_of(*loads: int) -> dict[int, tuple[int, ...]]:
     """Earlier readings."""
     history = GaugeHistory()
     for load in loads:
         gpu = GpuReading(0, "", "", 0, 1, load)
         history.take(Reading((gpu,), float(load), 0, 1))
-    return history
+    return history.taken()
 
 
-def shown(reading: Reading, gpus: tuple[GpuReading, ...], **options: object) -> list[str]:
+def shown(reading: Reading, gpus: tuple[GpuReading, ...], *, details: bool = False) -> list[str]:
     """The gauges as text, 29 wide."""
     memory = RunMemory(int(5.9 * GIB), int(5.6 * GIB))
-    lines = gauge_lines(reading, gpus, history_of(0, 50, 100), memory, UNICODE, 29, **options)  # type: ignore[arg-type]
-    return plain(lines).splitlines()
+    gauged = Gauged(reading, gpus, loads_of(0, 50, 100), memory, "no GPU: trains on the CPU", 51_000_000_000)
+    return plain(gauge_lines(gauged, UNICODE, 29, details=details)).splitlines()
 
 
 def test_a_gpu_has_memory_peak_load_and_temperature() -> None:
@@ -42,7 +42,7 @@ def test_a_gpu_has_memory_peak_load_and_temperature() -> None:
 
 
 def test_wide_gauges_tell_power_what_is_reserved_and_the_disk() -> None:
-    text = "\n".join(shown(READING, (CARD,), details=True, disk_free=51_000_000_000))
+    text = "\n".join(shown(READING, (CARD,), details=True))
 
     assert "power                   142 W" in text
     assert "reserved by it" in text
@@ -60,7 +60,7 @@ def test_further_gpus_take_a_line_each() -> None:
 def test_without_a_gpu_it_says_so_and_shows_cpu_and_ram() -> None:
     reading = Reading((), 31.0, int(6.1 * GIB), 31 * GIB)
 
-    assert shown(reading, (), without_gpu="no GPU: trains on the CPU") == [
+    assert shown(reading, ()) == [
         "no GPU: trains on the CPU",
         "peak of this run       5.9 GB",
         "RAM  ██▌········· 6.1/31.0 GB",
@@ -83,9 +83,8 @@ def test_a_figure_that_the_card_does_not_tell_is_left_out() -> None:
 def test_no_line_is_longer_than_its_room(glyphs: Glyphs, width: int) -> None:
     card = GpuReading(0, "NVIDIA 画像 RTX 6000 Ada Generation Laptop GPU", "", 141 * GIB, 141 * GIB, 100, 101, 700.0)
     reading = Reading((card, card), 100.0, 1000 * GIB, 2000 * GIB, 6400.0, 100 * GIB)
-    lines = gauge_lines(
-        reading, (card, card), history_of(*range(100)), RunMemory(140 * GIB, 139 * GIB), glyphs, width, details=True
-    )
+    gauged = Gauged(reading, (card, card), loads_of(*range(100)), RunMemory(140 * GIB, 139 * GIB), disk_free=10**14)
+    lines = gauge_lines(gauged, glyphs, width, details=True)
 
     assert max(cell_len("".join(text for text, _ in line)) for line in lines) <= width
     if glyphs is ASCII:

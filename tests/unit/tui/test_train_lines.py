@@ -19,6 +19,10 @@ from loratui.tui.widgets.changing_lines import plain
 from tests.recorded_run import Recording, recorded_run
 from tests.wizard import TEN_FORTY_TWO
 
+STARTING = ("started", "base", "training", "preflight", "resumed", "recovered", "proposed", "warning", "told")
+WORKING = ("step", "validation", "saved", "verified", "installed", "preview", "grid", "trained", "unheard-of")
+ENDING = ("finished", "stopped", "failed", "interrupted", "exited")
+
 
 @pytest.fixture
 def run(tmp_path: Path, loratui_home: Path) -> RunDirectory:
@@ -101,34 +105,7 @@ def test_every_event_that_matters_has_a_sentence_without_jargon() -> None:
     }
 
 
-@pytest.mark.parametrize(
-    "kind",
-    [
-        "started",
-        "base",
-        "training",
-        "preflight",
-        "resumed",
-        "validation",
-        "saved",
-        "verified",
-        "installed",
-        "preview",
-        "recovered",
-        "proposed",
-        "warning",
-        "told",
-        "grid",
-        "trained",
-        "finished",
-        "stopped",
-        "failed",
-        "interrupted",
-        "exited",
-        "step",
-        "unheard-of",
-    ],
-)
+@pytest.mark.parametrize("kind", [*STARTING, *WORKING, *ENDING])
 def test_an_event_whose_fields_are_missing_or_odd_harms_nothing(kind: str) -> None:
     for fields in ({}, {"time": None, "file": 3, "bytes": "x", "epoch": None, "loss": "y", "command": [1]}):
         event_lines([{"event": kind, **fields}], 3)

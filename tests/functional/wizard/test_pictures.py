@@ -1,0 +1,322 @@
+"""Step 3: pictures beside what the model sees of them, captions edited in place, every problem with its fix."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from loratui.dataset.captions import read_caption
+from loratui.profile.store import load_profile
+from tests.functional.wizard.picture_folders import (
+    CAPTION,
+    draw,
+    good_folder,
+    looked,
+    looking_at,
+    lower,
+    odd_folder,
+    row,
+    screen,
+    seen,
+    until,
+)
+from tests.wizard import screen_text
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Good pictures: the folder that holds them."""
+    return good_folder(tmp_path) / "5_emi_person"
+
+
+async def test_pictures_captions_and_steps(folder: Path) -> None:
+    async with looking_at(folder.parent, trigger="Emi") as pilot:
+        assert "6 pictures × 5 ÷ batch 2 × 10 epochs = 150 steps" in seen(pilot)
+        assert "✓ no problems" in seen(pilot)
+        assert row(pilot, "1.png").startswith("▸ 1.png")
+        assert "512×512 ✓" in row(pilot, "1.png")
+        assert lower(pilot).startswith("the model sees (")
+        assert lower(pilot).endswith(f"tokens): Emi, {CAPTION}, picture 1")
+        await pilot.press("down", "down")
+        assert lower(pilot).endswith("picture 3")
+        await pilot.press("end")
+        assert lower(pilot).endswith("picture 6")
+        assert pilot.app.session.unmet("pictures") == ()  # type: ignore[attr-defined]
+
+
+async def test_the_steps_are_those_of_the_training(folder: Path) -> None:
+    from loratui.dataset.checks import check
+    from loratui.dataset.manifest import freeze
+    from loratui.dataset.schedule import total_steps
+    from loratui.profile.schema import Profile
+
+    draw(folder / "7.png", 7, (768, 1024))
+    values = {
+        "dataset": {"path": str(folder)},
+        "training": {"gradient_accumulation": 2, "batch_size": 3, "epochs": 7},
+    }
+    profile = Profile.model_validate(values)
+    steps = total_steps(freeze(check(profile.dataset, 3, 7), profile), profile)
+    async with looking_at(folder) as pilot:
+        session = pilot.app.session  # type: ignore[attr-defined]
+        session.change_many({"training.gradient_accumulation": 2, "training.batch_size": 3, "training.epochs": 7})
+        await looked(pilot)
+        assert f"7 pictures × 5 ÷ batch 3×2 × 7 epochs = {steps} steps" in seen(pilot)
+        session.change("training.steps", 99)
+        await looked(pilot)
+        assert "99 steps as set" in seen(pilot)
+
+
+async def test_everything_that_is_odd_is_marked_and_explained(tmp_path: Path) -> None:
+    img = odd_folder(tmp_path)
+    async with looking_at(img, trigger="Emi") as pilot:
+        assert "9 files, 8 readable" in seen(pilot)
+        assert "1 stops the training: press ! to see and fix" in seen(pilot)
+        assert "768×1024 → 448×576" in row(pilot, "2.png")
+        assert "! no caption" in row(pilot, "3.png")
+        assert "tokens" in row(pilot, "4.png")
+        assert "✗ caption not UTF-8" in row(pilot, "5.png")
+        assert "! empty caption" in row(pilot, "6.png")
+        assert "✗ cut off or damaged" in row(pilot, "7.png")
+        session = pilot.app.session  # type: ignore[attr-defined]
+        assert session.unmet("pictures") == ("1 problem stops the training",)
+        await pilot.press("down", "down")
+        assert lower(pilot).startswith("no caption, so the model sees (")
+        assert lower(pilot).endswith("Emi, emi_person")
+        await pilot.press("down")
+        assert "75 are learnt): Emi, tag number 0" in lower(pilot)
+        assert "│not learnt: " in lower(pilot)
+        await pilot.press("down")
+        assert "Enter again writes it as UTF-8" in lower(pilot)
+        await pilot.press("down", "down")
+        assert "7.png: the picture is damaged or cut short" in lower(pilot)
+        assert "Copy or download it again" in lower(pilot)
+
+
+async def test_no_line_is_cut_and_nothing_is_wider_than_the_screen(tmp_path: Path) -> None:
+    from rich.cells import cell_len
+
+    img = odd_folder(tmp_path)
+    async with looking_at(img, trigger="Emi") as pilot:
+        for _ in range(9):
+            lines = screen_text(pilot)
+            assert len(lines) == 24
+            assert all(cell_len(line) <= 80 for line in lines)
+            assert all(line[40] == "│" for line in lines[5:17] if cell_len(line) == len(line))
+            await pilot.press("down")
+
+
+async def test_all_signs_have_an_ascii_form(tmp_path: Path) -> None:
+    async with looking_at(odd_folder(tmp_path), trigger="Emi", ascii=True) as pilot:
+        for _ in range(8):
+            own = [character for character in seen(pilot) if ord(character) > 126]
+            assert not set(own) & set("✓✗▸→×÷│─…")
+            await pilot.press("down")
+        assert "X cut off or damaged" in seen(pilot)
+        assert "768x1024 > 448x576" in seen(pilot)
+
+
+async def test_without_the_base_tokens_are_counted_later(folder: Path) -> None:
+    async with looking_at(folder, base="someone/never-downloaded") as pilot:
+        assert lower(pilot).startswith("the model sees (tokens are counted once the base is here): cute girl")
+
+
+async def test_a_caption_is_edited_in_place(folder: Path) -> None:
+    (folder / "1.txt").write_text("girl\r\nkept\r\n")
+    async with looking_at(folder, trigger="Emi") as pilot:
+        await pilot.press("enter")
+        assert "Enter Done" in seen(pilot)
+        await pilot.press(*", night?!")
+        assert "Emi, girl, night?!" in lower(pilot)
+        assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
+        await pilot.press("enter")
+        await until(pilot, lambda: (folder / "1.txt").read_bytes() == b"girl, night?!\r\nkept\r\n")
+        await until(pilot, lambda: "): Emi, girl, night?!" in lower(pilot))
+        await pilot.press("z")
+        await until(pilot, lambda: "Taken back: caption of 1.png." in seen(pilot))
+        await until(pilot, lambda: lower(pilot).endswith("Emi, girl"))
+        assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
+
+
+async def test_a_long_caption_is_edited_at_its_end(folder: Path) -> None:
+    async with looking_at(folder) as pilot:
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert any(line.endswith("upper body, picture 1") for line in screen_text(pilot)[-7:-4])
+
+
+async def test_arrows_keep_the_caption_and_go_on_to_the_neighbour(folder: Path) -> None:
+    for number in (1, 2, 3):
+        (folder / f"{number}.txt").unlink()
+    async with looking_at(folder) as pilot:
+        await pilot.press("enter", *"one", "down", *"two", "down", *"three", "up", *"!", "escape")
+        await until(pilot, lambda: "3 of 6" not in seen(pilot) and "✓ no problems" in seen(pilot))
+        assert [read_caption(folder / f"{number}.txt") for number in (1, 2, 3)] == ["one", "two!", "three"]
+        assert row(pilot, "2.png").startswith("▸")
+        assert not screen(pilot).is_editing
+
+
+async def test_tab_completes_a_tag(folder: Path) -> None:
+    (folder / "6.txt").unlink()
+    async with looking_at(folder) as pilot:
+        await pilot.press("end", "enter", *"Emi, cardi", "tab", "enter")
+        await until(pilot, (folder / "6.txt").exists)
+        assert read_caption(folder / "6.txt") == "Emi, cardigan"
+
+
+async def test_going_elsewhere_keeps_what_was_typed(folder: Path) -> None:
+    async with looking_at(folder) as pilot:
+        await pilot.press("enter", *", typed", "ctrl+n")
+        await until(pilot, lambda: read_caption(folder / "1.txt").endswith(", typed"))
+        assert pilot.app.current_mode == "settings"
+
+
+async def test_a_caption_in_another_encoding_is_written_as_utf8(tmp_path: Path) -> None:
+    img = odd_folder(tmp_path)
+    path = img / "5_emi_person" / "5.txt"
+    async with looking_at(img) as pilot:
+        await pilot.press("down", "down", "down", "down", "enter")
+        assert "The file was Windows-1252" in seen(pilot)
+        assert "Emi, café, smiling" in seen(pilot)
+        await pilot.press("enter")
+        await until(pilot, lambda: "none stops the training" in seen(pilot))
+        assert path.read_bytes() == "Emi, café, smiling".encode()
+        assert pilot.app.session.unmet("pictures") == ()  # type: ignore[attr-defined]
+
+
+async def test_next_without_caption(tmp_path: Path) -> None:
+    img = odd_folder(tmp_path)
+    async with looking_at(img) as pilot:
+        for name in ("3.png", "6.png", "3.png"):
+            await pilot.press("u")
+            assert row(pilot, name).startswith("▸")
+    for name in ("3.txt", "6.txt"):
+        (img / "5_emi_person" / name).write_text("Emi")
+    async with looking_at(img) as pilot:
+        await pilot.press("u")
+        assert "Every picture has a caption." in seen(pilot)
+
+
+async def test_the_trigger_is_set_and_the_files_stay(folder: Path) -> None:
+    async with looking_at(folder.parent) as pilot:
+        await pilot.press("t", *"Emi", "enter")
+        await until(pilot, lambda: "6 of 6 caption files lack Emi." in seen(pilot))
+        await pilot.press("enter")
+        await looked(pilot)
+        assert f"): Emi, {CAPTION}" in lower(pilot)
+        assert read_caption(folder / "1.txt") == f"{CAPTION}, picture 1"
+        assert load_profile("emi").dataset.trigger == "Emi"
+
+
+async def test_the_trigger_is_written_into_all_captions_and_taken_back_as_one(folder: Path) -> None:
+    (folder / "2.txt").write_text("Emi, girl")
+    before = {path: path.read_bytes() for path in folder.glob("*.txt")}
+    async with looking_at(folder.parent) as pilot:
+        await pilot.press("t", *"Emi", "enter")
+        await until(pilot, lambda: "5 of 6 caption files lack Emi." in seen(pilot))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "Emi is in front of 5 captions now" in seen(pilot))
+        assert read_caption(folder / "1.txt") == f"Emi, {CAPTION}, picture 1"
+        assert read_caption(folder / "2.txt") == "Emi, girl"
+        await looked(pilot)
+        await pilot.press("z")
+        await until(pilot, lambda: "Taken back: Emi in front of 5 captions." in seen(pilot))
+    assert {path: path.read_bytes() for path in folder.glob("*.txt")} == before
+
+
+async def test_tags_lead_to_their_pictures(folder: Path) -> None:
+    (folder / "4.txt").write_text("Emi, night")
+    async with looking_at(folder) as pilot:
+        await pilot.press("g")
+        assert "15 tags in 6 captions" in seen(pilot)
+        assert "5  ████" in seen(pilot)
+        await pilot.press("end", "up", "enter")
+        tag = screen(pilot).album.query
+        assert f"/{tag}" in seen(pilot)
+        assert "1 of 6, Esc shows all" in seen(pilot)
+        await pilot.press("escape")
+        assert "✓ no problems" in seen(pilot)
+
+
+async def test_search_by_name_and_caption(folder: Path) -> None:
+    async with looking_at(folder) as pilot:
+        await pilot.press("slash", *"picture 5")
+        assert "1 of 6, Esc shows all" in seen(pilot)
+        await pilot.press("enter")
+        assert row(pilot, "5.png").startswith("▸")
+        await pilot.press("slash", *"zzz", "enter")
+        assert "No picture contains that." in lower(pilot)
+        await pilot.press("escape")
+        assert row(pilot, "1.png")
+
+
+async def test_buckets(tmp_path: Path) -> None:
+    async with looking_at(odd_folder(tmp_path)) as pilot:
+        await pilot.press("b")
+        assert "Sizes and buckets" in seen(pilot)
+        assert "448×576         1        5        3  768×1024 (1)" in seen(pilot)
+        assert "512×512         7       35       18  512×512 (7)" in seen(pilot)
+        await pilot.press("escape")
+        assert "Sizes and buckets" not in seen(pilot)
+
+
+async def test_problems_lead_to_their_pictures(tmp_path: Path) -> None:
+    async with looking_at(odd_folder(tmp_path)) as pilot:
+        await pilot.press("exclamation_mark")
+        assert "findings" in seen(pilot)
+        assert "✗ 5.txt: the caption is not UTF-8 text" in seen(pilot)
+        assert "Save the file as UTF-8" in seen(pilot)
+        await pilot.press("enter")
+        assert row(pilot, "5.png").startswith("▸")
+
+
+async def test_files_that_arrive_are_noticed(folder: Path) -> None:
+    async with looking_at(folder) as pilot:
+        draw(folder / "7.png", 7)
+        await until(pilot, lambda: "7 pictures × 5" in seen(pilot))
+        assert "! no caption" in row(pilot, "7.png")
+        (folder / "7.txt").write_text("Emi")
+        await until(pilot, lambda: "512×512 ✓" in row(pilot, "7.png"))
+        (folder / "1.png").unlink()
+        await until(pilot, lambda: "6 pictures × 5" in seen(pilot))
+
+
+async def test_a_picture_that_is_still_being_copied_is_looked_at_again(folder: Path) -> None:
+    whole = (folder / "6.png").read_bytes()
+    (folder / "6.png").write_bytes(whole[: len(whole) // 2])
+    async with looking_at(folder) as pilot:
+        assert "✗ cut off or damaged" in row(pilot, "6.png")
+        with open(folder / "6.png", "ab") as file:
+            file.write(whole[len(whole) // 2 :])
+        await until(pilot, lambda: "512×512 ✓" in row(pilot, "6.png"))
+
+
+async def test_plain_text_to_copy(tmp_path: Path) -> None:
+    async with looking_at(odd_folder(tmp_path), trigger="Emi") as pilot:
+        text = screen(pilot).plain_text()
+        assert "9 files, 8 readable × 5" in text
+        assert "2.png  768×1024 → 448×576" in text
+        assert f"    Emi, {CAPTION}, picture 1" in text
+        assert "Save the file as UTF-8" in text
+        await pilot.press("y")
+        assert "to the terminal" in seen(pilot)
+
+
+async def test_names_and_captions_never_reach_the_terminal_as_codes(tmp_path: Path) -> None:
+    img = good_folder(tmp_path)
+    folder = img / "5_emi_person"
+    shutil.copy(folder / "1.png", folder / "0\x1b[31m[bold]\u202e.png")
+    (folder / "0\x1b[31m[bold]\u202e.txt").write_text("Emi \x1b]0;title\x07 [red]markup[/red]")
+    async with looking_at(img) as pilot:
+        for key in ("", "g", "escape", "exclamation_mark", "escape", "enter", "escape", "y", "escape"):
+            if key:
+                await pilot.press(key)
+            assert not set(seen(pilot)) & set("\x1b\x07\u202e"), (key, seen(pilot))
+        assert "[red]markup[/red]" in lower(pilot)
+
+
+async def test_help_explains_the_signs(folder: Path) -> None:
+    async with looking_at(folder, (80, 40)) as pilot:
+        await pilot.press("question_mark")
+        assert "is left out, or stops the training" in seen(pilot)
+        assert "Go to the next picture without a caption." in seen(pilot)

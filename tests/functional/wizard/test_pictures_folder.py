@@ -1,0 +1,147 @@
+"""Choosing the folder with the pictures: any level is understood, and an empty one is filled while one waits."""
+
+import os
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from loratui.profile.store import load_profile
+from tests.functional.wizard.picture_folders import good_folder, looked, looking_at, lower, screen, seen, until
+
+
+@pytest.fixture
+def img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Pictures in `~/data/emi/IMG`."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return good_folder(tmp_path / "data" / "emi")
+
+
+async def opened(pilot: Pilot[int], *typed: str) -> None:
+    await pilot.press("o")
+    await until(pilot, lambda: "The folder with the pictures" in seen(pilot))
+    await pilot.press(*typed)
+    await until(pilot, lambda: all(one.is_finished for one in pilot.app.workers if one.group == "consider"))
+
+
+async def test_nothing_is_chosen_yet(img: Path) -> None:
+    async with looking_at("") as pilot:
+        assert "No folder of pictures is chosen yet." in seen(pilot)
+        session = pilot.app.session  # type: ignore[attr-defined]
+        assert session.unmet("pictures") == ("no folder of pictures is chosen",)
+        await pilot.press("u", "enter", "b", "g", "z", "t", "exclamation_mark")
+        assert "No folder of pictures is chosen yet." in seen(pilot)
+
+
+async def test_typed_with_completion(img: Path) -> None:
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/da", "tab", "tab")
+        assert "~/data/emi/" in seen(pilot)
+        await pilot.press("tab")
+        await until(pilot, lambda: "6 pictures, 6 captions (5_emi_person 5×)." in seen(pilot))
+        await pilot.press("enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(img)
+        assert "~/data/emi/IMG" in seen(pilot)
+        assert "6 pictures × 5" in seen(pilot)
+
+
+async def test_too_high_up_takes_the_right_level(img: Path) -> None:
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/data")
+        assert "~/data is too high up" in seen(pilot)
+        assert "Enter takes ~/data/emi/IMG." in seen(pilot)
+        await pilot.press("enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(img)
+
+
+async def test_a_file_takes_its_folder(img: Path) -> None:
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/data/emi/IMG/5_emi_person/1.png")
+        assert "is not a folder" in seen(pilot)
+        await pilot.press("enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(img / "5_emi_person")
+
+
+async def test_several_right_levels_are_offered(img: Path, tmp_path: Path) -> None:
+    good_folder(tmp_path / "data" / "mio")
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/data", "enter")
+        await until(pilot, lambda: "~/data/mio/IMG  the pictures lie here" in seen(pilot))
+        await pilot.press("down", "enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(tmp_path / "data" / "mio" / "IMG")
+
+
+async def test_recent_folders_are_offered(img: Path, tmp_path: Path) -> None:
+    other = good_folder(tmp_path / "other", 2)
+    async with looking_at("") as pilot:
+        for folder in (img, other):
+            pilot.app.session.change("dataset.path", "")  # type: ignore[attr-defined]
+            await looked(pilot)
+            await opened(pilot, *f"~/{folder.relative_to(tmp_path)}", "enter")
+            await looked(pilot)
+        pilot.app.session.change("dataset.path", "")  # type: ignore[attr-defined]
+        await looked(pilot)
+        await opened(pilot)
+        assert "~/other/IMG  recent" in seen(pilot)
+        await pilot.press("down", "down", "enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(img)
+
+
+async def test_a_folder_that_is_missing_can_be_made_and_filled(
+    img: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "192.168.1.5 51000 192.168.1.9 22")
+    monkeypatch.setenv("USER", "emi")
+    monkeypatch.setenv("LOGNAME", "emi")
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/new/5_mio", "enter")
+        await until(pilot, lambda: "Make ~/new/5_mio  to be filled" in seen(pilot))
+        await pilot.press("enter")
+        await until(pilot, lambda: "There are no pictures in ~/new/5_mio yet." in seen(pilot))
+        assert "scp -r pictures/* emi@192.168.1.9:" in seen(pilot)
+        assert "rsync -av pictures/ emi@192.168.1.9:" in seen(pilot)
+        session = pilot.app.session  # type: ignore[attr-defined]
+        assert session.unmet("pictures") == ("no pictures yet",)
+        assert "scp -r pictures/*" in screen(pilot).plain_text()
+        for name in ("1.png", "1.txt"):
+            os.link(img / "5_emi_person" / name, tmp_path / "new" / "5_mio" / name)
+        await until(pilot, lambda: "1 picture × 5" in seen(pilot))
+        assert lower(pilot).startswith("the model sees")
+
+
+async def test_esc_changes_nothing(img: Path) -> None:
+    async with looking_at(img) as pilot:
+        await opened(pilot, *"/elsewhere", "escape")
+        assert load_profile("emi").dataset.path == str(img)
+        assert "6 pictures × 5" in seen(pilot)
+
+
+@pytest.mark.parametrize(
+    ("path", "said", "todo"),
+    [
+        ("data", "is too high up", "Press o, then Enter, to take it."),
+        ("dat", "There is no folder", "Probably meant:"),
+        ("data/emi/IMG/5_emi_person/1.png", "is not a folder", "Probably meant:"),
+    ],
+)
+async def test_what_is_wrong_with_a_saved_folder_is_said_with_what_to_do(
+    img: Path, tmp_path: Path, path: str, said: str, todo: str
+) -> None:
+    async with looking_at(tmp_path / path) as pilot:
+        assert said in " ".join(seen(pilot).split())
+        assert todo in seen(pilot)
+        session = pilot.app.session  # type: ignore[attr-defined]
+        assert session.unmet("pictures") == ("no pictures in the folder that is chosen",)
+
+
+async def test_a_folder_that_goes_and_comes_back_is_noticed(img: Path) -> None:
+    async with looking_at(img) as pilot:
+        img.rename(img.parent / "away")
+        await until(pilot, lambda: "There is no folder" in seen(pilot))
+        (img.parent / "away").rename(img)
+        await until(pilot, lambda: "6 pictures × 5" in seen(pilot))

@@ -1,0 +1,107 @@
+"""Any level of a folder is understood: completed as it is typed, and the right one proposed."""
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from loratui.dataset.folder_choice import absolute, complete_folder, propose, shown
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with `data/emi/IMG/5_emi_person` in it."""
+    folder = tmp_path / "home" / "data" / "emi" / "IMG" / "5_emi_person"
+    folder.mkdir(parents=True)
+    for number in (1, 2, 10):
+        Image.new("RGB", (64, 64)).save(folder / f"{number}.png")
+    (folder / "1.txt").write_text("Emi")
+    (folder / "notes.txt").write_text("no caption")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def test_folders_are_completed_and_files_are_not(home: Path) -> None:
+    (home / ".cache").mkdir()
+    (home / "Data2").mkdir()
+    (home / "notes.txt").write_text("")
+    assert complete_folder(f"{home}/") == [f"{home}/data/", f"{home}/Data2/"]
+    assert complete_folder(f"{home}/.") == [f"{home}/.cache/"]
+    assert complete_folder("~") == ["~/data/", "~/Data2/"]
+    assert complete_folder("~/da") == ["~/data/"]
+    assert complete_folder("~/DA") == ["~/data/", "~/Data2/"]
+    assert complete_folder("~/data/emi/IMG/") == ["~/data/emi/IMG/5_emi_person/"]
+    assert complete_folder("~/nothing/here") == []
+
+
+def test_completion_from_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(home)
+    assert complete_folder("") == ["data/"]
+    assert complete_folder("da") == ["data/"]
+    assert complete_folder("data/e") == ["data/emi/"]
+
+
+def test_the_right_level_is_usable(home: Path) -> None:
+    for text in ("~/data/emi/IMG", "~/data/emi/IMG/5_emi_person"):
+        found = propose(text)
+        assert found.state == "usable"
+        assert (found.pictures, found.captions) == (3, 1)
+        assert "3 pictures, 1 caption" in found.what
+        assert "5_emi_person 5×" in found.what
+
+
+def test_too_high_up_proposes_the_right_level(home: Path) -> None:
+    for text in ("~/data/emi", "~/data", "~"):
+        found = propose(text)
+        assert found.state == "wrong"
+        assert found.instead == (home / "data/emi/IMG",)
+        assert "too high up" in found.what
+
+
+def test_a_file_proposes_its_folder(home: Path) -> None:
+    folder = home / "data/emi/IMG/5_emi_person"
+    found = propose(str(folder / "1.png"))
+    assert found.state == "wrong"
+    assert found.instead == (folder,)
+    assert "is not a folder" in found.what
+
+
+def test_one_of_several_numbered_folders_proposes_all_of_them(home: Path) -> None:
+    other = home / "data/emi/IMG/2_emi_closeup"
+    other.mkdir()
+    Image.new("RGB", (64, 64)).save(other / "1.png")
+    found = propose("~/data/emi/IMG/5_emi_person")
+    assert found.state == "usable"
+    assert found.instead == (home / "data/emi/IMG",)
+
+
+def test_a_misspelt_folder_proposes_what_is_spelled_alike(home: Path) -> None:
+    found = propose("~/dta/emi/IMG")
+    assert found.state == "wrong"
+    assert found.instead == (home / "data/emi/IMG",)
+    assert found.can_be_made
+
+
+def test_an_empty_folder_may_be_filled_later(home: Path) -> None:
+    (home / "empty" / "5_emi").mkdir(parents=True)
+    for text in ("~/empty", "~/empty/5_emi"):
+        found = propose(text)
+        assert found.state == "empty"
+        assert found.what.startswith("There are no pictures in ~/empty")
+
+
+def test_pictures_that_are_all_left_out_are_not_an_empty_folder(home: Path) -> None:
+    folder = home / "zero" / "0_emi"
+    folder.mkdir(parents=True)
+    Image.new("RGB", (64, 64)).save(folder / "1.png")
+    found = propose("~/zero")
+    assert found.state == "wrong"
+    assert "below 1" in found.what
+
+
+def test_paths_are_shown_as_people_write_them(home: Path) -> None:
+    assert shown(home / "data") == "~/data"
+    assert shown(home) == "~"
+    assert shown(f"{home}2") == f"{home}2"
+    assert shown("a\x1b[31m") == "a\\x1b[31m"
+    assert absolute(" ~/data ") == home / "data"
