@@ -235,5 +235,5 @@ def test_what_this_installation_cannot_do_is_refused_before_the_training(
     changes = ["--set", setting] if words else ["--set", setting, "--set", "accelerate.gpu_ids=0"]
     done = loratui("run", saved(profile, tmp_path), "--json", *changes, cwd=tmp_path)
     assert done.returncode == 2
-    assert (words or "names 1 GPUs") in json.loads(done.stdout)["error"]
+    assert (words or "names 1 GPU,") in json.loads(done.stdout)["error"]
     assert list_runs(runs_directory()) == ()

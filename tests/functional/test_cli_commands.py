@@ -212,8 +212,15 @@ def test_the_version_is_said_without_loading_anything_heavy() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_loratui_alone_prints_its_help() -> None:
+def test_loratui_alone_without_a_terminal_says_what_to_do() -> None:
     done = loratui()
+    assert done.returncode == 2
+    assert "ssh -t HOST loratui" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_help_names_the_commands() -> None:
+    done = loratui("--help")
     assert done.returncode == 0
     for command in ("demo", "run", "check", "compare", "profile"):
         assert command in done.stdout

@@ -166,7 +166,7 @@ def wrap(pieces: Iterable[tuple[str, Role]], width: int) -> list[list[tuple[str,
         for text, role in word:
             rest = text
             while used + cell_len(rest.rstrip()) > width:
-                part = _fitting(rest, width - used) if used < width else ""
+                part = _fitting(rest, width - used) or (rest[:1] if not used else "")
                 lines[-1].append((part, role))
                 lines.append([])
                 rest, used = rest[len(part) :], 0
@@ -192,9 +192,9 @@ def _words(pieces: Iterable[tuple[str, Role]]) -> list[list[tuple[str, Role]]]:
 
 def _fitting(text: str, width: int) -> str:
     kept = text
-    while kept and cell_len(kept) > max(1, width):
+    while kept and cell_len(kept) > width:
         kept = kept[:-1]
-    return kept or text[:1]
+    return kept
 
 
 def _shortened(line: list[tuple[str, Role]], width: int) -> list[tuple[str, Role]]:

@@ -1,5 +1,6 @@
 """Step 3: pictures beside what the model sees of them, captions edited in place, every problem with its fix."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from loratui.dataset.captions import read_caption
 from loratui.profile.store import load_profile
+from loratui.tui.widgets.picture import Picture
 from tests.functional.wizard.picture_folders import (
     CAPTION,
     draw,
@@ -16,11 +18,12 @@ from tests.functional.wizard.picture_folders import (
     lower,
     odd_folder,
     row,
+    save_profile,
     screen,
     seen,
     until,
 )
-from tests.wizard import screen_text
+from tests.wizard import screen_text, wizard
 
 
 @pytest.fixture
@@ -320,3 +323,19 @@ async def test_help_explains_the_signs(folder: Path) -> None:
         await pilot.press("question_mark")
         assert "is left out, or stops the training" in seen(pilot)
         assert "Go to the next picture without a caption." in seen(pilot)
+
+
+async def test_the_first_picture_and_the_keys_do_not_wait_for_the_check(folder: Path) -> None:
+    for number in range(7, 300):
+        os.link(folder / "1.png", folder / f"{number}.png")
+    save_profile(folder)
+    async with wizard((80, 24), "emi", "pictures") as pilot:
+        await until(pilot, lambda: "of 299" in seen(pilot) and screen(pilot).query_one(Picture).is_drawn)
+        assert not screen(pilot).is_settled
+        assert "looking through" in seen(pilot)
+        await pilot.press("down", "down")
+        assert row(pilot, "3.png").startswith("▸")
+        assert not screen(pilot).is_settled
+        await looked(pilot)
+        assert "299 pictures × 5" in seen(pilot)
+        assert row(pilot, "3.png").startswith("▸")

@@ -182,7 +182,9 @@ def test_the_preflight_asks_again_after_a_refusal(
         with pytest.raises(TrainingError, match="more memory than cpu has free") as refused:
             training.go()
         assert "2 × 2 pictures a step" in refused.value.todo
-    assert [event["what"] for event in training.events("proposed")] == ["2 × 2 pictures a step (same effective batch)"] * 2
+    assert [event["what"] for event in training.events("proposed")] == [
+        "2 × 2 pictures a step (same effective batch)"
+    ] * 2
     assert training.events("step") == []
     monkeypatch.setenv(ACCEPT_SMALLER, "1")
     assert training.go().steps == 9
