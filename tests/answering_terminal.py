@@ -1,5 +1,6 @@
 """A terminal that answers what programs ask it, in the way of the one it plays, and counts what it is sent."""
 
+import bisect
 import os
 import re
 import time
@@ -12,6 +13,7 @@ Replies = Mapping[str, str]
 
 _CURSOR = "\x1b[6n"
 _KITTY = re.escape("\x1b_G") + "i=([0-9]+),[^\x1b]*a=q[^\x1b]*" + re.escape("\x1b\\")
+_LONGEST_QUESTION = 100
 _CELL, _NAME, _ATTRIBUTES = "\x1b[16t", "\x1b[>0q", "\x1b[c"
 
 # What terminals send for the questions above; `cursor` is the column after three signs.
@@ -75,15 +77,30 @@ class AnsweringTerminal(TerminalSession):
     def heard(self, chunk: bytes) -> None:
         """Answer the questions of what was sent, and note when it came."""
         self.arrivals.append((time.monotonic(), len(self._said)))
-        for question in _QUESTION.finditer(self.sent, self._asked):
-            self._asked = question.end()
+        # A question may have begun in what came before.
+        begin = max(self._asked, len(self._said) - len(chunk) - _LONGEST_QUESTION)
+        for question in _QUESTION.finditer(self.part(begin, len(self._said))):
+            self._asked = begin + question.end()
             reply = self._replies.get(question.lastgroup or "", "")
             if reply:
                 self._answer(reply.encode())
 
+    @property
+    def length(self) -> int:
+        """How many bytes have come."""
+        return len(self._said)
+
+    def part(self, begin: int, end: int) -> bytes:
+        """Some of what has come."""
+        return bytes(self._said[begin:end])
+
+    def arrivals_within(self, length: int) -> int:
+        """How many arrivals make up the first bytes."""
+        return bisect.bisect_right(self.arrivals, length, key=lambda arrival: arrival[1])
+
     def arrival(self, length: int) -> float:
         """When so many bytes had come, by `time.monotonic`."""
-        return next(when for when, total in self.arrivals if total >= length)
+        return self.arrivals[bisect.bisect_left(self.arrivals, length, key=lambda arrival: arrival[1])][0]
 
     def _answer(self, reply: bytes) -> None:
         time.sleep(self._delay)

@@ -76,6 +76,8 @@ def environment(folder: Path, body: str = TRAINS) -> dict[str, str]:
     script.write_text(_HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
     root = Path(__file__).parents[1]
     return {**os.environ, "PYTHONPATH": f"{folder}:{root}", "STAND_IN_WORKER": str(script)}
+
+
 # Tries strengths as the real one does, with plain colours for pictures; a prompt with a tag is refused.
 TRIES = """
 from dataclasses import asdict

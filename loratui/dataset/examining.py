@@ -53,7 +53,10 @@ def examine_elsewhere(
 
 def _run(pictures: Sequence[Path], alone: bool, keep: Callable[[Examination], None]) -> None:
     command = [sys.executable, "-m", __spec__.name, "1" if alone else "0"]
-    child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    try:
+        child = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    except OSError:  # no more processes or files: as bad as a child that dies at once
+        return
     assert child.stdin is not None
     assert child.stdout is not None
     try:

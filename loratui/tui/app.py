@@ -218,6 +218,12 @@ class Wizard(App[int]):
             session.cell_size = answers.cell
         return before != (session.glyphs, session.images, session.cell_size)
 
+    def action_command_palette(self) -> None:
+        """Open the command palette."""
+        from loratui.tui.commands import Palette
+
+        Palette.open(self)
+
     # Leaving
 
     async def action_quit(self) -> None:

@@ -4,14 +4,18 @@ Names of profiles and runs are only listed, never read; none of their letters is
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual import work
+from textual.app import App
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
+from textual.css.query import NoMatches
 
 from loratui.paths import profiles_directory, runs_directory
 from loratui.safe_text import printable
@@ -35,6 +39,21 @@ class Command:
     name: str
     help: str
     act: Callable[[], object]
+
+
+class Palette(CommandPalette):
+    """The palette, which may be closed at any moment: Textual's own fails when that is while it still looks around."""
+
+    @work(exclusive=True, group=CommandPalette._GATHER_COMMANDS_GROUP)
+    async def _gather_commands(self, search_value: str) -> None:
+        with contextlib.suppress(NoMatches):
+            await CommandPalette._gather_commands.__wrapped__(self, search_value)  # type: ignore[attr-defined]
+
+    @classmethod
+    def open(cls, app: App[Any]) -> None:
+        """Show it, unless it is there."""
+        if app.use_command_palette and not cls.is_open(app):
+            app.push_screen(cls(id="--command-palette"))
 
 
 class WizardCommands(Provider):

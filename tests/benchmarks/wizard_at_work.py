@@ -72,10 +72,10 @@ def measure_training(directory: Path) -> AtWork:
         try:
             wait_for(session, lambda sent: b"loss" in sent)
             time.sleep(5)
-            begun, sent, worked = time.monotonic(), len(session.sent), _processor_seconds(session.pid)
+            begun, sent, worked = time.monotonic(), session.length, _processor_seconds(session.pid)
             time.sleep(SECONDS)
             passed = time.monotonic() - begun
-            sent, worked = len(session.sent) - sent, _processor_seconds(session.pid) - worked
+            sent, worked = session.length - sent, _processor_seconds(session.pid) - worked
             keys = [
                 seconds_to_paint(session, key, painted)
                 for _ in range(KEYS // 2)
@@ -87,7 +87,7 @@ def measure_training(directory: Path) -> AtWork:
 
 
 def measure_dataset(directory: Path) -> Dataset:
-    """Open a dataset of many pictures and move through it while they are checked."""
+    """Open a dataset of many pictures and move through it while they are checked; then look at every other step."""
     home = directory / "dataset"
     _write_pictures(home / "5_emi_person")
     profile = Profile.model_validate({"dataset": {"path": str(home / "5_emi_person")}})
@@ -98,14 +98,18 @@ def measure_dataset(directory: Path) -> Dataset:
         time.sleep(1.5)
         first = seconds_to_paint(session, "\r", b"\x1b_Gi=[0-9]+,f=100")
         keys = [seconds_to_paint(session, "\x1b[B", f"{number:04}".encode()) for number in range(2, 2 + KEYS)]
+        for step in "12456h":
+            session.press(step)
+            time.sleep(2)
         return Dataset(first, keys, *_process(session.pid))
 
 
 def seconds_to_paint(session: AnsweringTerminal, key: str, painted: bytes) -> float:
     """Press a key; seconds until what matches `painted` arrives."""
-    begun, before = time.monotonic(), len(session.sent)
+    before = session.length
+    begun = time.monotonic()
     session.press(key)
-    length = wait_for(session, lambda sent: re.search(painted, sent[before:]) is not None)
+    length = wait_for(session, lambda sent: re.search(painted, sent) is not None, before)
     time.sleep(0.11)
     return session.arrival(length) - begun
 

@@ -98,14 +98,20 @@ def is_painted(sent: bytes) -> bool:
     return LAST_ROW in sent and len(re.findall(rb"[A-Za-z]", _ESCAPES.sub(b"", sent))) >= _LETTERS
 
 
-def wait_for(session: AnsweringTerminal, holds: Callable[[bytes], bool]) -> int:
-    """Wait until something holds of what was sent; returns the number of bytes with which it began to hold."""
+def wait_for(session: AnsweringTerminal, holds: Callable[[bytes], bool], since: int = 0) -> int:
+    """Wait until something holds of what was sent; returns the number of bytes with which it began to hold.
+
+    Args:
+        session: The terminal.
+        holds: Asked about what was sent, again whenever more arrives.
+        since: Bytes at the beginning that do not count.
+    """
     deadline = time.monotonic() + _PATIENCE
-    looked_at = 0
+    looked_at = session.arrivals_within(since)
     while True:
         arrivals = session.arrivals[looked_at:]
         for _, total in arrivals:
-            if holds(session.sent[:total]):
+            if holds(session.part(since, total)):
                 return total
         looked_at += len(arrivals)
         if time.monotonic() > deadline:

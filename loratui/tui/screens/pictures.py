@@ -24,6 +24,7 @@ from loratui.tui.screens.pictures_texts import help_text, nothing_text, plain_te
 from loratui.tui.widgets.changing_lines import plain
 
 _MOST_RECENT = 12
+_ABOUT_MISSING_CAPTIONS = {"missing-caption", "no-captions"}
 _NEED_PICTURES = {"act", "next_without", "trigger", "tags", "buckets", "search"}
 
 
@@ -154,7 +155,11 @@ class PicturesScreen(PicturesEditing):
         """List every problem with its fix; Enter goes to its picture."""
         problems = self.problems
         place = await self.app.push_screen_wait(ProblemsTable(problems, self.session.glyphs))
-        path = picture_of(problems[place], self.album.paths) if place is not None else None
+        if place is None:
+            return
+        path = picture_of(problems[place], self.album.paths)
+        if path is None and problems[place].code in _ABOUT_MISSING_CAPTIONS:
+            path = self.album.next_without_caption(None)
         if path is not None and not self.query_one(PictureList).go_to(path):
             self.search("")
             self.query_one(PictureList).go_to(path)

@@ -112,8 +112,12 @@ def look_through(
             listings += find_folders(absolute(section.regularisation_path), section.repeats, regularisation=True)[1]
         if not any(listing.pictures for listing in listings):
             raise DatasetFault("no-images", "", "")
-    except DatasetFault:
-        post(Nothing(look, propose(section.path, section.repeats)))
+    except DatasetFault as fault:
+        proposal = propose(section.path, section.repeats)
+        if proposal.state == "usable":  # so it is the folder for regularisation that is wrong
+            todo = f"{fault.todo} It is the setting dataset.regularisation_path: press 4."
+            proposal = Proposal(absolute(section.regularisation_path), "wrong", what=fault.what, todo=todo)
+        post(Nothing(look, proposal))
         return
     post(Listed(look, listings))
     tokens = tokens_of(profile.model)

@@ -106,9 +106,11 @@ def nothing_text(proposal: Proposal | None) -> str:
             f"{proposal.what}\n\nBring them here, for instance with:\n\n{lines}\n\n"
             "This screen looks again by itself as files arrive. y shows the line to copy, o chooses another folder."
         )
-    instead = "".join(f"\n  {shown(path)}" for path in proposal.instead[:3])
-    meant = f"\n\nProbably meant:{instead}\n\nPress o, then Enter, to take it." if proposal.instead else ""
-    return f"{proposal.what}\n{proposal.todo}{meant or chr(10) * 2 + 'Press o to choose another folder.'}"
+    told = f"{proposal.what}\n{proposal.todo}\n\n"
+    if not proposal.instead:
+        return told + "Press o to choose the folder with the pictures."
+    instead = "\n".join(f"  {shown(path)}" for path in proposal.instead[:3])
+    return f"{told}Probably meant:\n{instead}\n\nPress o, then Enter, to take it."
 
 
 def plain_text(album: "Album", head: str, current: Path | None, problems: Sequence[Problem], glyphs: Glyphs) -> str:

@@ -20,8 +20,8 @@ from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
-from loratui.dataset.images import open_rgb
 from loratui.dataset.problems import DatasetFault
+from loratui.dataset.shrinking import open_shrunk
 from loratui.safe_text import printable
 
 Source = Path | Image.Image
@@ -83,7 +83,10 @@ class Drawing:
 def draw(request: Request) -> Drawing:
     """Decode, scale and encode; a picture that cannot be read says so."""
     try:
-        image = open_rgb(request.source) if isinstance(request.source, Path) else request.source.convert("RGB")
+        if min(request.columns, request.rows, *request.cell) < 1:
+            return Drawing()
+        room = request.columns * request.cell[0], request.rows * request.cell[1]
+        image = open_shrunk(request.source, room) if isinstance(request.source, Path) else request.source.convert("RGB")
         columns, rows = fitting(image.size, request.columns, request.rows, request.cell)
         if not columns:
             return Drawing()

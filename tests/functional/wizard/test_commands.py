@@ -111,6 +111,18 @@ async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
         assert pilot.app.theme == "light"
 
 
+@pytest.mark.parametrize("pause", [0.0, 0.005, 0.02, 0.05])
+async def test_it_may_be_closed_before_it_has_found_anything(run: RunDirectory, pause: float) -> None:
+    async with wizard() as pilot:
+        await until(pilot, "6 pictures")
+        for _ in range(5):
+            await pilot.press("colon")
+            for key in ("enter", "x", "escape", "escape"):
+                await asyncio.sleep(pause)
+                await pilot.press(key)
+        await until(pilot, "6 pictures")
+
+
 async def test_a_name_is_never_markup(run: RunDirectory) -> None:
     (profiles_directory() / "[blink]x[-].toml").write_text("schema = 1\n")
     (profiles_directory() / "y\x1b[31m.toml").write_text("schema = 1\n")

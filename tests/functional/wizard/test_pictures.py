@@ -271,6 +271,8 @@ async def test_problems_lead_to_their_pictures(tmp_path: Path) -> None:
         assert "Save the file as UTF-8" in seen(pilot)
         await pilot.press("enter")
         assert row(pilot, "5.png").startswith("▸")
+        await pilot.press("exclamation_mark", "down", "down", "down", "enter")
+        assert row(pilot, "3.png").startswith("▸")
 
 
 async def test_files_that_arrive_are_noticed(folder: Path) -> None:

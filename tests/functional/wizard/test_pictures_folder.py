@@ -139,6 +139,12 @@ async def test_what_is_wrong_with_a_saved_folder_is_said_with_what_to_do(
         assert session.unmet("pictures") == ("no pictures in the folder that is chosen",)
 
 
+async def test_a_wrong_regularisation_folder_is_named(img: Path, tmp_path: Path) -> None:
+    async with looking_at(img, regularisation_path=str(tmp_path / "girls")) as pilot:
+        assert "There is no folder" in seen(pilot)
+        assert "dataset.regularisation_path: press 4." in " ".join(seen(pilot).split())
+
+
 async def test_a_folder_that_goes_and_comes_back_is_noticed(img: Path) -> None:
     async with looking_at(img) as pilot:
         img.rename(img.parent / "away")

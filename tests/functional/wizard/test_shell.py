@@ -2,13 +2,14 @@
 
 import json
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from loratui.profile.store import load_profile, new_profile
-from loratui.runs.commands import CommandReader
+from loratui.runs.commands import STOP, CommandReader, send
 from loratui.runs.directory import RunDirectory
 from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive
@@ -32,8 +33,8 @@ def profile(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def living_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path) -> RunDirectory:
-    """A run at work, in processes of its own."""
+def living_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path) -> Iterator[RunDirectory]:
+    """A run at work, in processes of its own; stopped after the test."""
     for name, value in environment(tmp_path / "stand-in", ALIVE).items():
         monkeypatch.setenv(name, value)
     small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
@@ -43,7 +44,12 @@ def living_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Pa
     while not is_alive(run):
         assert time.monotonic() < deadline, run.log_path.read_text()
         time.sleep(0.02)
-    return run
+    yield run
+    send(run, STOP)
+    deadline = time.monotonic() + 20
+    while is_alive(run) or ticket_of(run) is not None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 async def test_the_steps_are_reached_by_their_numbers_and_brackets(profile: str) -> None:
@@ -216,7 +222,6 @@ async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, livi
         await pilot.pause(0.5)
         assert not pilot.app.is_running
     assert is_alive(living_run)
-    _stop(living_run)
 
 
 async def test_stopping_when_leaving_tells_the_worker(profile: str, living_run: RunDirectory) -> None:
@@ -228,7 +233,6 @@ async def test_stopping_when_leaving_tells_the_worker(profile: str, living_run: 
         await pilot.pause(0.5)
         assert not pilot.app.is_running
     assert reader.read() == ["stop"]
-    _wait_for_the_end(living_run)
 
 
 async def test_a_fault_leaves_a_log_and_an_exit_code(profile: str, loratui_home: Path) -> None:
@@ -257,17 +261,3 @@ async def _run_into_a_fault(profile: str, apps: list[Wizard]) -> None:
 
 def _fail() -> None:
     raise RuntimeError("the cat sat on the keyboard")
-
-
-def _stop(run: RunDirectory) -> None:
-    from loratui.runs.commands import STOP, send
-
-    send(run, STOP)
-    _wait_for_the_end(run)
-
-
-def _wait_for_the_end(run: RunDirectory) -> None:
-    deadline = time.monotonic() + 20
-    while is_alive(run) or ticket_of(run) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -293,3 +293,38 @@ def _pixels(path: Path) -> torch.Tensor:
     with Image.open(path) as picture:
         width, height = picture.size
         return torch.frombuffer(bytearray(picture.tobytes()), dtype=torch.uint8).view(height, width, 3)
+
+
+def test_cells_appear_without_first_then_the_usual_then_the_rest(
+    base: BaseModel, write_lora: WriteLora, tmp_path: Path
+) -> None:
+    settings = SETTINGS.model_copy(update={"strengths": [0.0, 0.4, 0.7, 0.8, 1.2], "steps": 1})
+    appeared: list[float] = []
+    result = compare(
+        base,
+        tmp_path / "out",
+        [write_lora("emi.safetensors")],
+        settings,
+        max_batch=1,
+        on_cell=lambda cell: appeared.append(cell.strength),
+    )
+    assert appeared == [0.0, 0.8, 0.4, 0.7, 1.2]
+    assert [cell.strength for cell in result.cells] == [0.0, 0.4, 0.7, 0.8, 1.2]
+
+
+def test_cells_that_were_drawn_elsewhere_are_taken_over(base: BaseModel, write_lora: WriteLora, tmp_path: Path) -> None:
+    path = write_lora("emi.safetensors")
+    before = compare(base, tmp_path / "before", [path])
+    told: list[tuple[int, int]] = []
+    settings = SETTINGS.model_copy(update={"strengths": [0.0, 0.4, 0.8, 1.0]})
+    after = compare(
+        base,
+        tmp_path / "after",
+        [path],
+        settings,
+        drawn=[tmp_path / "nowhere", tmp_path / "before"],
+        on_progress=lambda done, of: told.append((done, of)),
+    )
+    assert told == [(10, 12), (11, 12), (12, 12)]
+    drawn = {cell.strength: cell.path.read_bytes() for cell in after.cells}
+    assert [drawn[cell.strength] for cell in before.cells] == [cell.path.read_bytes() for cell in before.cells]
