@@ -45,6 +45,11 @@ def choose_run(name: str, root: Path, suits: Callable[[RunDirectory], bool] = la
     raise RunError(f"There is no run {printable(name)}.", "`loratui runs` lists them.")
 
 
+def newest_made_from(profile: Path, root: Path) -> RunDirectory | None:
+    """The newest run below `root` that was made from the profile at this path; None when there is none."""
+    return next((run for run in list_runs(root) if run.read_origin() == str(profile)), None)
+
+
 def newest_or_living(root: Path) -> RunDirectory:
     """The newest run that works or waits, else the newest of all.
 

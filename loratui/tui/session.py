@@ -57,11 +57,13 @@ class Session:
         Raises:
             ProfileError: it is not there, or cannot be read.
         """
-        from loratui.profile.store import load_profile
+        from loratui.paths import runs_directory
+        from loratui.profile.store import load_profile, profile_path
+        from loratui.runs.finding import newest_made_from
 
         profile = load_profile(name)
         if name != self.name:
-            self.run = None
+            self.run = newest_made_from(profile_path(name).absolute(), runs_directory())
             self._unmet.clear()
         self.name, self._profile = name, profile
         self.remember("profile", name)

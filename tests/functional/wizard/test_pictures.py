@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from loratui.dataset.captions import read_caption
-from loratui.profile.store import load_profile
 from loratui.tui.widgets.picture import Picture
 from tests.functional.wizard.picture_folders import (
     CAPTION,
@@ -124,69 +122,6 @@ async def test_without_the_base_tokens_are_counted_later(folder: Path) -> None:
         assert lower(pilot).startswith("the model sees (tokens are counted once the base is here): cute girl")
 
 
-async def test_a_caption_is_edited_in_place(folder: Path) -> None:
-    (folder / "1.txt").write_text("girl\r\nkept\r\n")
-    async with looking_at(folder, trigger="Emi") as pilot:
-        await pilot.press("enter")
-        assert "Enter Done" in seen(pilot)
-        await pilot.press(*", night?!")
-        assert "Emi, girl, night?!" in lower(pilot)
-        assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
-        await pilot.press("enter")
-        await until(pilot, lambda: (folder / "1.txt").read_bytes() == b"girl, night?!\r\nkept\r\n")
-        await until(pilot, lambda: "): Emi, girl, night?!" in lower(pilot))
-        await pilot.press("z")
-        await until(pilot, lambda: "Taken back: caption of 1.png." in seen(pilot))
-        await until(pilot, lambda: lower(pilot).endswith("Emi, girl"))
-        assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
-
-
-async def test_a_long_caption_is_edited_at_its_end(folder: Path) -> None:
-    async with looking_at(folder) as pilot:
-        await pilot.press("enter")
-        await pilot.pause(0.1)
-        assert any(line.endswith("upper body, picture 1") for line in screen_text(pilot)[-7:-4])
-
-
-async def test_arrows_keep_the_caption_and_go_on_to_the_neighbour(folder: Path) -> None:
-    for number in (1, 2, 3):
-        (folder / f"{number}.txt").unlink()
-    async with looking_at(folder) as pilot:
-        await pilot.press("enter", *"one", "down", *"two", "down", *"three", "up", *"!", "escape")
-        await until(pilot, lambda: "3 of 6" not in seen(pilot) and "✓ no problems" in seen(pilot))
-        assert [read_caption(folder / f"{number}.txt") for number in (1, 2, 3)] == ["one", "two!", "three"]
-        assert row(pilot, "2.png").startswith("▸")
-        assert not screen(pilot).is_editing
-
-
-async def test_tab_completes_a_tag(folder: Path) -> None:
-    (folder / "6.txt").unlink()
-    async with looking_at(folder) as pilot:
-        await pilot.press("end", "enter", *"Emi, cardi", "tab", "enter")
-        await until(pilot, (folder / "6.txt").exists)
-        assert read_caption(folder / "6.txt") == "Emi, cardigan"
-
-
-async def test_going_elsewhere_keeps_what_was_typed(folder: Path) -> None:
-    async with looking_at(folder) as pilot:
-        await pilot.press("enter", *", typed", "ctrl+n")
-        await until(pilot, lambda: read_caption(folder / "1.txt").endswith(", typed"))
-        assert pilot.app.current_mode == "settings"
-
-
-async def test_a_caption_in_another_encoding_is_written_as_utf8(tmp_path: Path) -> None:
-    img = odd_folder(tmp_path)
-    path = img / "5_emi_person" / "5.txt"
-    async with looking_at(img) as pilot:
-        await pilot.press("down", "down", "down", "down", "enter")
-        assert "The file was Windows-1252" in seen(pilot)
-        assert "Emi, café, smiling" in seen(pilot)
-        await pilot.press("enter")
-        await until(pilot, lambda: "none stops the training" in seen(pilot))
-        assert path.read_bytes() == "Emi, café, smiling".encode()
-        assert pilot.app.session.unmet("pictures") == ()  # type: ignore[attr-defined]
-
-
 async def test_next_without_caption(tmp_path: Path) -> None:
     img = odd_folder(tmp_path)
     async with looking_at(img) as pilot:
@@ -198,33 +133,6 @@ async def test_next_without_caption(tmp_path: Path) -> None:
     async with looking_at(img) as pilot:
         await pilot.press("u")
         assert "Every picture has a caption." in seen(pilot)
-
-
-async def test_the_trigger_is_set_and_the_files_stay(folder: Path) -> None:
-    async with looking_at(folder.parent) as pilot:
-        await pilot.press("t", *"Emi", "enter")
-        await until(pilot, lambda: "6 of 6 caption files lack Emi." in seen(pilot))
-        await pilot.press("enter")
-        await looked(pilot)
-        assert f"): Emi, {CAPTION}" in lower(pilot)
-        assert read_caption(folder / "1.txt") == f"{CAPTION}, picture 1"
-        assert load_profile("emi").dataset.trigger == "Emi"
-
-
-async def test_the_trigger_is_written_into_all_captions_and_taken_back_as_one(folder: Path) -> None:
-    (folder / "2.txt").write_text("Emi, girl")
-    before = {path: path.read_bytes() for path in folder.glob("*.txt")}
-    async with looking_at(folder.parent) as pilot:
-        await pilot.press("t", *"Emi", "enter")
-        await until(pilot, lambda: "5 of 6 caption files lack Emi." in seen(pilot))
-        await pilot.press("down", "enter")
-        await until(pilot, lambda: "Emi is in front of 5 captions now" in seen(pilot))
-        assert read_caption(folder / "1.txt") == f"Emi, {CAPTION}, picture 1"
-        assert read_caption(folder / "2.txt") == "Emi, girl"
-        await looked(pilot)
-        await pilot.press("z")
-        await until(pilot, lambda: "Taken back: Emi in front of 5 captions." in seen(pilot))
-    assert {path: path.read_bytes() for path in folder.glob("*.txt")} == before
 
 
 async def test_tags_lead_to_their_pictures(folder: Path) -> None:
