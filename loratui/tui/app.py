@@ -4,6 +4,7 @@ Screens do the rest. Each step has its own mode, so that what was typed there st
 is first shown.
 """
 
+import gc
 import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -119,9 +120,16 @@ class Wizard(App[int]):
             if left is not None:
                 left.say("Open a profile first: n begins a new one.", "warning")
             return
+        is_new = step not in self._screen_stacks
         self.switch_mode(step)
+        if is_new:
+            self.call_after_refresh(gc.freeze)
         if lacking and step != HOME:
             self.call_after_refresh(self._say_lacking, lacking)
+
+    def on_ready(self) -> None:
+        """Keep what lives as long as the program out of garbage collections, which held keys up for 0.1 s."""
+        gc.freeze()
 
     def _say_lacking(self, lacking: tuple[str, ...]) -> None:
         if self.step_screen is not None:

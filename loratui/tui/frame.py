@@ -12,7 +12,9 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Input, Static, TextArea
+from textual.worker import Worker, WorkerState
 
+from loratui.crash import write_crash_log
 from loratui.safe_text import printable
 from loratui.tui.keys import EVERYWHERE, KEYS, bindings
 from loratui.tui.messages import Go
@@ -187,6 +189,13 @@ class StepScreen(Screen[None]):
     def action_home(self) -> None:
         """Go home."""
         self.post_message(Go(HOME))
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that something in the background failed unexpectedly; what was expected the worker said itself."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            told = write_crash_log(error)
+            self.say(f"{told.what} {told.todo}", "error")
 
     async def action_quit(self) -> None:
         """Leave the program; with a run alive it asks first."""

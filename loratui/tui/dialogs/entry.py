@@ -63,6 +63,8 @@ class Entry(ModalScreen[str | None]):
         line = self.query_one(Input)
         line.focus()
         line.cursor_position = len(self._value)
+        # Once more when its width is known, so that a long text shows its end.
+        self.call_after_refresh(line.action_end)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say what is wrong so far."""
