@@ -30,6 +30,7 @@ _MOST_THREADS = 8
 __all__ = [
     "CheckedImage",
     "Examination",
+    "Examiner",
     "Report",
     "check",
     "examine_all",
@@ -40,6 +41,8 @@ __all__ = [
 
 # What decoding a picture brought, or why it cannot be decoded.
 Examination = Examined | DatasetFault
+# Decodes pictures and tells of each: `examine_all`, or the same in a process of its own.
+Examiner = Callable[[Sequence[Path], Callable[[int, Examination], None] | None], tuple[Examination, ...]]
 
 
 def check(
@@ -49,6 +52,7 @@ def check(
     *,
     count_tokens: Callable[[str], int] | None = None,
     progress: Callable[[int, int], None] | None = None,
+    examiner: Examiner | None = None,
 ) -> Report:
     """Check the dataset that a profile's `dataset` section names; never raises for what is wrong with it.
 
@@ -58,6 +62,7 @@ def check(
         epochs: For the figures of a run.
         count_tokens: Tokens of a caption without BOS and EOS; without it caption lengths are not checked.
         progress: Called with (pictures done, pictures in all) from the calling thread.
+        examiner: What decodes the pictures; `examine_all` if None.
     """
     try:
         rules_of(section)
@@ -65,7 +70,7 @@ def check(
     except DatasetFault as fault:
         return nothing_found(section, fault, batch_size, epochs)
     total = len(found.images)
-    results = examine_all(
+    results = (examiner or examine_all)(
         [image.path for image in found.images], None if progress is None else lambda done, _: progress(done, total)
     )
     return judge(section, found, results, batch_size, epochs, count_tokens=count_tokens)

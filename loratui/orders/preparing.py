@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loratui.dataset.checks import Report, check
+from loratui.dataset.checks import Examiner, Report, check
 from loratui.errors import DatasetError, LoratuiError, RunError
 from loratui.generation.check import check_comparison
 from loratui.lora_file.naming import next_free, versions
@@ -77,17 +77,18 @@ def demo_order(out: str = "") -> Order:
     return Order(profile, profile.output.name or DEMO, DEMO)
 
 
-def prepare(orders: Sequence[Order], force: bool = False) -> list[Prepared]:
+def prepare(orders: Sequence[Order], force: bool = False, examiner: Examiner | None = None) -> list[Prepared]:
     """Check every order and plan it; nothing is written.
 
     Args:
         force: Replace files of the same name instead of taking the next free one.
+        examiner: What decodes the pictures; as for `check`.
 
     Raises:
         DatasetRefused: pictures of one of them cannot be trained.
         LoratuiError: one of them cannot be trained for another reason.
     """
-    return list(prepare_each(orders, force))
+    return list(prepare_each(orders, force, examiner=examiner))
 
 
 def prepare_each(
@@ -95,19 +96,22 @@ def prepare_each(
     force: bool = False,
     on_report: Callable[[Report], None] = lambda report: None,
     progress: Callable[[int, int], None] | None = None,
+    examiner: Examiner | None = None,
 ) -> Iterator[Prepared]:
     """Yield what `prepare` returns, each order as soon as it is planned.
 
     Args:
         progress: Called with (pictures checked, pictures in all) from the calling thread; may raise to give up.
         on_report: Called with what the check of each order's pictures found, before anything is refused for it.
+        examiner: What decodes the pictures; as for `check`.
     """
     taken: set[tuple[str, str]] = set()
     for order in orders:
         profile = resolve_paths(order.profile, Path.cwd())
         profile.output.name = _free_name(profile.output.directory, order.name, taken, force)
         taken.add((profile.output.directory, profile.output.name))
-        report = check(profile.dataset, profile.training.batch_size, profile.training.epochs, progress=progress)
+        training = profile.training
+        report = check(profile.dataset, training.batch_size, training.epochs, progress=progress, examiner=examiner)
         on_report(report)
         if report.stops:
             raise DatasetRefused(report)

@@ -17,6 +17,7 @@ from textual import events, work
 from textual.app import App
 from textual.binding import Binding
 from textual.command import Provider
+from textual.worker import WorkerFailed
 
 from loratui.crash import write_crash_log
 from loratui.environment.terminal import Answers, choose_images, wants_ascii
@@ -255,6 +256,11 @@ class Wizard(App[int]):
         """End the program from a signal handler, which may interrupt the event loop anywhere."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self.leave, code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A fault while the program is being left, as of a dialog that never came up, is nobody's concern."""
+        if not self._exit:
+            super()._handle_exception(error.error if isinstance(error, WorkerFailed) else error)  # type: ignore[arg-type]
 
     def _fatal_error(self) -> None:
         """A fault of the program: a sentence and the path of the log, never a traceback on the screen."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from textual import work
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 from textual.css.query import NoMatches
@@ -49,11 +50,15 @@ class Palette(CommandPalette):
         with contextlib.suppress(NoMatches):
             await CommandPalette._gather_commands.__wrapped__(self, search_value)  # type: ignore[attr-defined]
 
+    def dismiss(self, result: Any = None) -> AwaitComplete:
+        """Close it, once: the second of two quick keys would close what lies behind it."""
+        return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
     @classmethod
     def open(cls, app: App[Any]) -> None:
         """Show it, unless it is there."""
         if app.use_command_palette and not cls.is_open(app):
-            app.push_screen(cls(id="--command-palette"))
+            app.push_screen(cls())
 
 
 class WizardCommands(Provider):

@@ -64,7 +64,13 @@ def work_rows(directory: Path) -> list[Row]:
     return [
         row("sent while training, 10 steps/s, 80×24", training.bytes_a_second / 1024, "KiB/s", 3, f"{SECONDS:.0f} s"),
         row("processor meanwhile", training.processor * 100, "% of a core", 5),
-        row("key to paint meanwhile, 95th percentile", keys, "ms", 50, f"{len(training.keys)} keys"),
+        row(
+            "help opened and shut meanwhile, 95th percentile",
+            keys,
+            "ms",
+            50,
+            f"{len(training.keys)} keys",
+        ),
         row(f"{PICTURES:,} pictures: key to first picture", dataset.first_picture, "s", 1),
         row("… key to paint during the check, 95th percentile", while_checking, "ms", 50, f"{len(dataset.keys)} keys"),
         row("peak memory of the wizard, every step looked at", memory, "MiB", 120),

@@ -22,6 +22,8 @@ from tests.small_project import write_project
 SECONDS = 30.0
 KEYS = 40
 PICTURES = 2000
+# So many of them are as large as a camera's.
+PHOTOGRAPHS = 20
 _STEPS_A_SECOND = 10
 _WORK = f"train({_STEPS_A_SECOND * 600}, {1 / _STEPS_A_SECOND})\nfinish()"
 _HELP_OPEN, _HELP_SHUT = b"While it trains", b"Detach"
@@ -122,7 +124,8 @@ def percentile_95(values: list[float]) -> float:
 def _write_pictures(folder: Path) -> None:
     folder.mkdir(parents=True)
     for number in range(1, PICTURES + 1):
-        picture = Image.new("RGB", (512, 512), (number % 256, number // 8 % 256, 90))
+        size = (4000, 3000) if number > PICTURES - PHOTOGRAPHS else (512, 512)
+        picture = Image.new("RGB", size, (number % 256, number // 8 % 256, 90))
         ImageDraw.Draw(picture).ellipse((40, 40, 400 + number % 100, 470), fill=(200, number % 200, 60))
         picture.save(folder / f"{number:04}.jpg", quality=85)
         (folder / f"{number:04}.txt").write_text(f"Emi, girl, drawing {number}", encoding="utf-8")

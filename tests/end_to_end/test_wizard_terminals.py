@@ -73,8 +73,8 @@ def test_a_lost_terminal_leaves_the_run_alone_and_the_next_one_shows_it(project:
         assert terminal.wait() == 128 + signal.SIGHUP
     assert is_alive(run)
     with project.terminal() as terminal:
-        lines = terminal.wait_to_see("step 20/60")
-        assert lines[0].startswith(" loratui  emi")
+        terminal.wait_to_see("step 20/60")
+        terminal.wait_until(lambda: terminal.lines[0].startswith(" loratui  emi"), "the profile's name")
         project.let_go()
         terminal.wait_to_see("finished at")
         terminal.wait_to_see("6 tries")

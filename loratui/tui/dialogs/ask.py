@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 
 
 class Choice(NamedTuple):
@@ -22,7 +22,7 @@ class Choice(NamedTuple):
     explanation: str = ""
 
 
-class Ask(ModalScreen[str | None]):
+class Ask(Dialog[str | None]):
     """Answers the id of the choice, or None for Esc. The first choice is preselected, and so should be harmless."""
 
     BINDINGS = [Binding("escape", "leave", "Leave", id="leave")]

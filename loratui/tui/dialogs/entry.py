@@ -5,17 +5,17 @@ from collections.abc import Callable
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 
 Check = Callable[[str], str]
 Complete = Callable[[str], list[str]]
 _SHOWN = 6
 
 
-class Entry(ModalScreen[str | None]):
+class Entry(Dialog[str | None]):
     """Answers what was typed, or None for Esc.
 
     Args:

@@ -3,13 +3,13 @@
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 
 
-class Pages(ModalScreen[None]):
+class Pages(Dialog[None]):
     """A text in a window that scrolls."""
 
     BINDINGS = [
@@ -38,7 +38,7 @@ class Pages(ModalScreen[None]):
         self.dismiss(None)
 
 
-class PlainText(ModalScreen[None]):
+class PlainText(Dialog[None]):
     """A text from edge to edge, with nothing beside it that would be selected too; it is sent by OSC 52 as well."""
 
     BINDINGS = [Binding("escape,enter", "leave", "Back", id="leave"), Binding("y", "send", "Send again", id="copy")]

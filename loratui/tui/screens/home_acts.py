@@ -4,13 +4,15 @@ Imported when the first of them is asked for.
 """
 
 import os
+import shutil
 from pathlib import Path
 
+from loratui.dataset.examining import examine_elsewhere
 from loratui.dataset.naming import name_for
 from loratui.errors import BaseModelError, LoratuiError, ProfileError
 from loratui.hub.presence import presence
 from loratui.orders.preparing import DatasetRefused, bases_of, create_all, order_of, prepare
-from loratui.paths import runs_directory
+from loratui.paths import data_directory, runs_directory
 from loratui.profile.changes import resolve_paths
 from loratui.profile.demo import demo_profile
 from loratui.profile.files import free_name
@@ -84,7 +86,7 @@ def train(name: str) -> RunDirectory:
             raise BaseNotHere(
                 f"The base {printable(base)} is not on this computer yet.", "Step 5 fetches it and starts."
             )
-    prepared = prepare([order])
+    prepared = prepare([order], examiner=examine_elsewhere)
     read_settings()
     [run] = create_all(prepared)
     stop_sessions(runs_directory())
@@ -93,7 +95,9 @@ def train(name: str) -> RunDirectory:
 
 
 def demo_name() -> str:
-    """The name of the demo's profile, which is saved where it is not there yet.
+    """The name of the demo's profile, which is saved where it is not there yet, with pictures of a person's own.
+
+    The packaged ones stay as they are, whatever becomes of the captions.
 
     Raises:
         ProfileError: it cannot be saved.
@@ -105,8 +109,25 @@ def demo_name() -> str:
         except ProfileError:
             pass  # a person's own file of that name stays as it is
     name = free_name(_DEMO)
-    new_profile(name, resolve_paths(demo_profile(), Path.cwd()))
+    profile = demo_profile()
+    profile.dataset.path = str(_copied(Path(profile.dataset.path), data_directory() / _DEMO))
+    new_profile(name, resolve_paths(profile, Path.cwd()))
     return name
+
+
+def _copied(folder: Path, target: Path) -> Path:
+    """A copy of a folder, made unless it is there."""
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        if not target.is_dir():
+            shutil.copytree(folder, draft, copy_function=shutil.copyfile)
+            draft.rename(target)
+    except OSError as error:
+        raise ProfileError(
+            f"The sample pictures cannot be copied to {printable(target)}: {printable(error.strerror or error)}.",
+            "Make room there, or set LORATUI_HOME to a directory that can be written.",
+        ) from error
+    return target
 
 
 def go_on(run: RunDirectory) -> None:

@@ -14,12 +14,12 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from loratui.errors import AccountError
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice, Entry
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens.model_background import Fault, in_background
 
@@ -166,7 +166,7 @@ async def _sign_out(screen: StepScreen, tokens: "Tokens") -> bool:
     return True
 
 
-class CodeDialog(ModalScreen["Account | AccountError | None"]):
+class CodeDialog(Dialog["Account | AccountError | None"]):
     """Shows where to go and what to type there, until that has happened, the code ran out, or Esc."""
 
     BINDINGS = [

@@ -14,13 +14,13 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
 from loratui.dataset.folder_choice import Proposal, complete_folder, propose, shown
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.form_paths import common_beginning
 
@@ -37,7 +37,7 @@ class Offer(NamedTuple):
     note: str
 
 
-class FolderDialog(ModalScreen[Path | None]):
+class FolderDialog(Dialog[Path | None]):
     """Answers the chosen folder, or None for Esc. The folder exists: one that does not is made on request."""
 
     BINDINGS = [

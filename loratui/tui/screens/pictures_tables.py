@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from loratui.dataset.problems import Problem, counted
 from loratui.dataset.tags import TagCount
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.pictures_lines import size_text
 from loratui.tui.widgets.form_lines import wrapped
@@ -31,7 +31,7 @@ _WIDTH = 64
 _MOST_TAGS, _MOST_PROBLEMS = 300, 200
 
 
-class _Table(ModalScreen[int | None]):
+class _Table(Dialog[int | None]):
     """Lines to choose from: Enter answers the place of a line, Esc answers nothing."""
 
     BINDINGS = [Binding("escape", "leave", "Leave", id="leave")]

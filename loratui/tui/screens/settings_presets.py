@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from loratui.profile.presets import PRESETS, Change, Preset, what_changes
 from loratui.profile.schema import Profile
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.form import NO, YES
 
@@ -22,7 +22,7 @@ _VALUES = 40
 _SWITCHES = {"true": YES, "false": NO}
 
 
-class Presets(ModalScreen[Preset | None]):
+class Presets(Dialog[Preset | None]):
     """Answers the preset that shall be taken, or None for Esc."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="leave")]

@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from loratui.environment.accelerate_config import (
@@ -29,6 +28,7 @@ from loratui.profile.schema import Accelerate
 from loratui.profile.text import choices_of, field_text, read_text
 from loratui.runs.launcher import check_accelerate
 from loratui.tui.dialogs import Pages, PlainText
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.frame import News
 from loratui.tui.screens.settings_rows import help_of
 from loratui.tui.screens.system_default_config import offer_default_config
@@ -68,7 +68,7 @@ def _refusal(settings: Accelerate, gpus: Sequence[Gpu]) -> str:
     return ""
 
 
-class AccelerateForm(ModalScreen[None]):
+class AccelerateForm(Dialog[None]):
     """The form; what is typed is the profile's at once."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -11,7 +11,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
@@ -19,6 +18,7 @@ from loratui.environment.accelerate_config import DefaultConfig, Values, compare
 from loratui.errors import ComputerError
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Pages
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.frame import News
 
 Say = Callable[[str, News], None]
@@ -46,7 +46,7 @@ async def offer_default_config(app: App[Any], values: Values, say: Say) -> None:
     say("accelerate's default_config.yaml is written.", "good")
 
 
-class Difference(ModalScreen[bool]):
+class Difference(Dialog[bool]):
     """Answers whether the file shall be written. What is there is harmless, and is preselected."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from loratui.dataset.examining import examine_elsewhere
 from loratui.dataset.problems import counted
 from loratui.environment.disks import nearest_existing, size_text
 from loratui.errors import BaseModelError, DatasetError, LoratuiError, ProfileError
@@ -59,7 +60,7 @@ def intend(order: Order, progress: Callable[[int, int], None]) -> Intention:
         progress: Called with (pictures checked, pictures in all); may raise to give up.
     """
     try:
-        [prepared] = prepare_each([order], progress=progress)
+        [prepared] = prepare_each([order], progress=progress, examiner=examine_elsewhere)
         missing = []
         for base in bases_of(prepared.profile):
             here = presence(base)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from loratui.dataset.examining import examine_elsewhere
 from loratui.environment.disks import size_text
 from loratui.errors import BaseModelError, RunError
 from loratui.hub.downloads import DownloadProgress, find_download, start_download
@@ -64,7 +65,7 @@ def start(order: Order, tell: Tell) -> RunDirectory:
         LoratuiError: it cannot be trained, or a base cannot be brought.
     """
     tell(Stage("Looking through the pictures"))
-    [prepared] = prepare_each([order], progress=lambda done, of: tell(_checking(done, of)))
+    [prepared] = prepare_each([order], progress=lambda done, of: tell(_checking(done, of)), examiner=examine_elsewhere)
     bring_bases(prepared, tell)
     tell(Stage("Writing the run"))
     [run] = create_all([prepared])

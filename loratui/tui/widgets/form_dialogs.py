@@ -6,17 +6,17 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from loratui.safe_text import printable
+from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.widgets.form_lines import Row
 
 Check = Callable[[str, str], str]
 
 
-class Choices(ModalScreen[str | None]):
+class Choices(Dialog[str | None]):
     """Answers the value that was chosen, or None for Esc; begins on the row's own."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="leave")]
@@ -51,7 +51,7 @@ class Choices(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class Entries(ModalScreen[str | None]):
+class Entries(Dialog[str | None]):
     """Answers the entries, one a line, or None when they are as they were; Esc ends."""
 
     DEFAULT_CSS = """
