@@ -15,6 +15,13 @@ def printable(text: object) -> str:
     )
 
 
+def masked(text: str) -> str:
+    """Return `text` with one sign of one cell for each of these characters: every other keeps its place."""
+    return "".join(
+        character if unicodedata.category(character) not in _UNSAFE_CATEGORIES else "\ufffd" for character in text
+    )
+
+
 def _escape(character: str) -> str:
     code = ord(character)
     if code <= 0xFF:

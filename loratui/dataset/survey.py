@@ -95,15 +95,23 @@ class Surveyor:
         results = self._examine(seen.images, tell)
         return Survey(question, seen, results, _judge(question, seen, results))
 
+    def without_damaged(self, found: Scan) -> tuple[Scan, bool]:
+        """`found` without the pictures that are known to be damaged, and whether every other is known to be good."""
+        known = [self._of(image.path, _signature(image.path)) for image in found.images]
+        pairs = zip(found.images, known, strict=True)
+        usable = tuple(image for image, result in pairs if not isinstance(result, DatasetFault))
+        return replace(found, images=usable), None not in known
+
+    def _of(self, path: Path, signature: _Signature | None) -> Examination | None:
+        known = self._known.get(path)
+        return known[1] if known is not None and known[0] == signature else None
+
     def _examine(
         self, images: Sequence[FoundImage], tell: Callable[[int, FoundImage, Examination], None] | None
     ) -> tuple[Examination, ...]:
         signatures = {image.path: _signature(image.path) for image in images}
-        known = {
-            image.path: self._known[image.path][1]
-            for image in images
-            if image.path in self._known and self._known[image.path][0] == signatures[image.path]
-        }
+        found = ((path, self._of(path, signature)) for path, signature in signatures.items())
+        known = {path: result for path, result in found if result is not None}
         new = [image for image in images if image.path not in known]
 
         def keep(done: int, result: Examination) -> None:

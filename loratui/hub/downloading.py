@@ -1,7 +1,8 @@
-"""The process that brings a base from the hub: `python -m loratui.hub.downloading BASE JOURNAL`.
+"""The process that brings a base from the hub: `python -m loratui.hub.downloading BASE JOURNAL LOCK`.
 
-Tells how far it is in JOURNAL, one JSON object a line; that it lives, by a locked descriptor that it inherited. Any
-signal ends it, and what has come is kept. Writes no word that a library said, since such words can quote tokens.
+Tells how far it is in JOURNAL, one JSON object a line; that it lives, and under which number, by LOCK, a locked
+descriptor that it inherited. Any signal ends it, and what has come is kept. Writes no word that a library said, since
+such words can quote tokens.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 
 from loratui.errors import BaseModelError
 from loratui.hub.models import fetch, locate
+from loratui.locks import write_holder
 
 _SECONDS_BETWEEN_LINES = 0.5
 _TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
@@ -41,8 +43,9 @@ class Journal:
             os.close(descriptor)
 
 
-def main(base: str, journal_path: Path) -> int:
+def main(base: str, journal_path: Path, lock: int) -> int:
     """Bring `base`, and tell how it ended."""
+    write_holder(lock)
     journal = Journal(journal_path)
     try:
         location = locate(base)
@@ -78,4 +81,4 @@ def _bring_tokenizer() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2])))
+    sys.exit(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))

@@ -5,7 +5,6 @@ death. What has come is kept by any death, so that starting again goes on. Knows
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -20,13 +19,16 @@ from typing import Any, Literal
 from loratui.errors import BaseModelError
 from loratui.hub.known import file_stem
 from loratui.hub.models import locate
+from loratui.locks import forget_holder, holder, is_held, take_lock
 from loratui.paths import data_directory
 from loratui.safe_text import printable
 
 DownloadState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 
 _TAIL_BYTES = 8192
-_PATIENCE = 3.0
+_PATIENCE = 5.0
+# Whoever asks whether a download lives holds its lock for an instant.
+_PATIENCE_WITH_ASKERS = 0.2
 
 
 @dataclass(frozen=True)
@@ -65,13 +67,9 @@ class Download:
     def is_alive(self) -> bool:
         """Whether its process is at work."""
         try:
-            descriptor = os.open(_lock_path(self.journal), os.O_RDWR | os.O_CLOEXEC)
+            return is_held(_lock_path(self.journal))
         except OSError:
             return False
-        try:
-            return not _lock(descriptor)
-        finally:
-            os.close(descriptor)
 
     def progress(self) -> DownloadProgress:
         """How far it is; reads the end of its file."""
@@ -95,11 +93,14 @@ class Download:
     def cancel(self) -> None:
         """End it; what has come is kept."""
         deadline = time.monotonic() + _PATIENCE
-        with contextlib.suppress(OSError, ValueError):
-            process = int(_lock_path(self.journal).read_text(encoding="ascii"))
-            if self.is_alive():
-                os.kill(process, signal.SIGTERM)
+        told: int | None = None
         while self.is_alive() and time.monotonic() < deadline:
+            # One that has only just begun has not written its number yet.
+            process = holder(_lock_path(self.journal))
+            if process is not None and process != told:
+                told = process
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGTERM)
             time.sleep(0.02)
         if self.progress().state == "interrupted":
             _append(self.journal, {"state": "cancelled"})
@@ -116,16 +117,14 @@ def start_download(base: str) -> Download:
         raise BaseModelError(f"{printable(base)} is not on the hub: there is nothing to download.", "")
     try:
         download.journal.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(_lock_path(download.journal), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        descriptor = take_lock(_lock_path(download.journal), _PATIENCE_WITH_ASKERS)
+        if descriptor is not None:
+            try:
+                _start(download, descriptor)
+            finally:
+                os.close(descriptor)
     except OSError as error:
         raise _not_started(download, error) from error
-    try:
-        if _lock_patiently(descriptor):
-            _start(download, descriptor)
-    except OSError as error:
-        raise _not_started(download, error) from error
-    finally:
-        os.close(descriptor)
     return download
 
 
@@ -157,13 +156,14 @@ def _download_of(base: str) -> Download | None:
 def _start(download: Download, descriptor: int) -> None:
     """Start the process; it inherits the lock, and whoever reads the file before it writes finds it alive."""
     journal = download.journal
+    forget_holder(descriptor)  # the new one writes its own number
     first = {"base": download.base, "state": "running", "time": time.time()}
     draft = journal.with_name(f".{journal.name}.{os.getpid()}")
     draft.write_text(json.dumps(first) + "\n", encoding="utf-8")
     draft.replace(journal)
     with open(journal.with_suffix(".log"), "wb") as log:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "loratui.hub.downloading", download.base, str(journal)],
+        subprocess.Popen(
+            [sys.executable, "-m", "loratui.hub.downloading", download.base, str(journal), str(descriptor)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -172,8 +172,6 @@ def _start(download: Download, descriptor: int) -> None:
             env={**os.environ, "HF_HUB_VERBOSITY": "critical"},
             pass_fds=(descriptor,),
         )
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, f"{child.pid}\n".encode(), 0)
 
 
 def _not_started(download: Download, error: OSError) -> BaseModelError:
@@ -185,23 +183,6 @@ def _not_started(download: Download, error: OSError) -> BaseModelError:
 
 def _lock_path(journal: Path) -> Path:
     return journal.with_suffix(".lock")
-
-
-def _lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
-
-
-def _lock_patiently(descriptor: int) -> bool:
-    """Whoever asks `is_alive` holds the lock for an instant."""
-    for _ in range(10):
-        if _lock(descriptor):
-            return True
-        time.sleep(0.02)
-    return False
 
 
 def _append(journal: Path, line: dict[str, Any]) -> None:

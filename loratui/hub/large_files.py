@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from huggingface_hub import HfApi, HfFileMetadata, get_hf_file_metadata, get_session, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers, hf_raise_for_status  # type: ignore[attr-defined]
 
 from loratui.hub.cache import PARTIAL_ENDING, repository_folder
@@ -26,6 +27,8 @@ LARGE_BYTES = 4_000_000
 _CHUNK_BYTES = 1 << 20
 _SECONDS_TO_ANSWER = 30
 _TRIES_WITHOUT_PROGRESS = 5
+_FIRST_WAIT, _LONGEST_WAIT, _LONGEST_WISH = 0.5, 15.0, 120
+_TOO_MANY_REQUESTS = 429
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 Brought = Callable[[int], None]
@@ -41,7 +44,7 @@ def bring_large_files(location: BaseLocation, names: Iterable[str], brought: Bro
     endpoint = HfApi().endpoint
     for name in names:
         url = hf_hub_url(location.repo_id, name, revision=location.revision, endpoint=endpoint)
-        facts = get_hf_file_metadata(url, timeout=_SECONDS_TO_ANSWER, endpoint=endpoint)
+        facts = _facts(url, endpoint)
         if facts.etag is None or facts.size is None or "/" in facts.etag:
             continue  # the library knows what to do with it
         blob = repository_folder(location.repo_id) / "blobs" / facts.etag
@@ -76,22 +79,49 @@ def _opened_alone(path: Path) -> Iterator[IO[bytes]]:
         # It was published or thrown away while we waited.
 
 
+def _facts(url: str, endpoint: str) -> HfFileMetadata:
+    tries = 0
+    while True:
+        try:
+            return get_hf_file_metadata(url, timeout=_SECONDS_TO_ANSWER, endpoint=endpoint)
+        except Exception as failure:
+            tries += 1
+            if not _may_pass(failure) or tries >= _TRIES_WITHOUT_PROGRESS:
+                raise
+            _wait(tries, failure)
+
+
 def _complete(url: str, partial: IO[bytes], size: int, brought: Brought) -> None:
     tries = 0
     while partial.tell() < size:
-        before = partial.tell()
+        before, failure = partial.tell(), None
         try:
             _append(url, partial, brought)
-            lacks = partial.tell() < size
-        except Exception as failure:
-            if not is_transport(failure) or tries + 1 >= _TRIES_WITHOUT_PROGRESS:
+        except Exception as error:
+            if not _may_pass(error):
                 raise
-            lacks = True
+            failure = error
+        if failure is None and partial.tell() >= size:
+            return
         tries = 0 if partial.tell() > before else tries + 1
-        if lacks and tries >= _TRIES_WITHOUT_PROGRESS:
-            raise ConnectionError("the connection ends before the file does")
-        if lacks:
-            time.sleep(min(0.5 * 2**tries, 15))
+        if tries >= _TRIES_WITHOUT_PROGRESS:
+            raise failure or ConnectionError("the connection ends before the file does")
+        _wait(tries, failure)
+
+
+def _may_pass(failure: Exception) -> bool:
+    """Whether asking again may help: the connection broke, or the hub has trouble or too much to do."""
+    if isinstance(failure, HfHubHTTPError):
+        status = failure.response.status_code
+        return status == _TOO_MANY_REQUESTS or status >= 500
+    return is_transport(failure)
+
+
+def _wait(tries: int, failure: Exception | None) -> None:
+    """Wait longer each time, and as long as the hub asks for where that is bearable."""
+    wished = failure.response.headers.get("Retry-After", "") if isinstance(failure, HfHubHTTPError) else ""
+    seconds = int(wished) if wished.isdecimal() else 0  # it may also be a date
+    time.sleep(max(min(_FIRST_WAIT * 2**tries, _LONGEST_WAIT), min(seconds, _LONGEST_WISH)))
 
 
 def _append(url: str, partial: IO[bytes], brought: Brought) -> None:

@@ -61,10 +61,13 @@ class Tokens:
 
 
 def stored_tokens() -> Tokens:
-    """The tokens of this computer, by name; asks no network beyond what refreshing an expired one takes."""
+    """The tokens of this computer, by name; asks no network beyond what refreshing an expired one takes.
+
+    Raises:
+        AccountError: they cannot be read.
+    """
     silence_the_library()
-    stored = get_stored_tokens()
-    token = get_token()
+    stored, token = _read(get_stored_tokens), _read(get_token)
     variable = next((name for name in _FROM_ENVIRONMENT if os.environ.get(name, "").strip()), "")
     active = next((name for name, value in stored.items() if token is not None and value.strip() == token), "")
     return Tokens(tuple(stored), "" if variable else active, variable, token is not None)
@@ -76,7 +79,7 @@ def who() -> Account | None:
     Raises:
         AccountError: the token is not accepted, or the hub cannot be asked.
     """
-    if in_our_words(get_token) is None:
+    if _read(get_token) is None:
         return None
     return _account(in_our_words(lambda: answer_json("/api/whoami-v2")))
 
@@ -117,7 +120,7 @@ def switch(token_name: str) -> None:
         AccountError: there is none of that name, or it cannot be stored.
     """
     silence_the_library()
-    if token_name not in in_our_words(get_stored_tokens):
+    if token_name not in _read(get_stored_tokens):
         raise AccountError(f"No token called {printable(token_name)} is stored here.")
     in_our_words(lambda: auth_switch(token_name))
 
@@ -145,18 +148,44 @@ def sign_out(token_name: str = "") -> str:
 
 
 def _account(told: dict[str, Any]) -> Account:
-    auth = told.get("auth") or {}
-    token = auth.get("accessToken") or {}
+    auth = _object(told.get("auth"))
+    token = _object(auth.get("accessToken"))
     role = str(token.get("role") or "")
     permission = {"fineGrained": "fine-grained"}.get(role, role)
     if not permission and auth.get("type") == "oauth":
         permission = "signed in by code"
     warning = ""
-    if role == "fineGrained" and not (token.get("fineGrained") or {}).get("canReadGatedRepos", True):
+    if role == "fineGrained" and not _object(token.get("fineGrained")).get("canReadGatedRepos", True):
         warning = f"It may not read gated models: allow it on {TOKEN_PAGE}."
     return Account(
         printable(told.get("name") or "?"), printable(permission), printable(token.get("displayName") or ""), warning
     )
+
+
+def _object(told: Any) -> dict[str, Any]:
+    """What the hub told, where it is of the kind that it should be."""
+    return told if isinstance(told, dict) else {}
+
+
+def _read(ask: Callable[[], T]) -> T:
+    """Return what `ask` finds where tokens are stored.
+
+    Raises:
+        AccountError: it cannot be read.
+    """
+    try:
+        return ask()
+    except OSError as failure:
+        if failure.filename is None:
+            raise _error(failure) from None
+        reason = failure.strerror or type(failure).__name__
+        raise AccountError(
+            f"The stored token cannot be read: {reason}.", f"Look at {printable(failure.filename)}, or set HF_TOKEN."
+        ) from None
+    except Exception as failure:
+        if not is_hub_failure(failure):
+            raise
+        raise _error(failure) from None
 
 
 def in_our_words(ask: Callable[[], T]) -> T:

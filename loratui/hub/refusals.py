@@ -8,8 +8,8 @@ import errno
 import os
 from collections.abc import Iterable
 
+from huggingface_hub import constants, get_token
 from huggingface_hub import errors as hub_errors
-from huggingface_hub import get_token
 
 from loratui.errors import BaseModelError
 from loratui.hub.location import RETIRED, SIGN_IN, BaseLocation
@@ -98,6 +98,11 @@ def _not_reached(failure: Exception, location: BaseLocation, name: str) -> BaseM
     number = getattr(cause, "errno", None)
     if number in (errno.ENOSPC, errno.EDQUOT):
         return no_room(name)
+    if str(getattr(cause, "filename", "")) == constants.HF_TOKEN_PATH:
+        return BaseModelError(
+            f"The stored token of this computer cannot be read: {getattr(cause, 'strerror', '')}.",
+            f"Look at {printable(constants.HF_TOKEN_PATH)}, or set HF_TOKEN.",
+        )
     if number in (errno.EACCES, errno.EPERM, errno.EROFS):
         return BaseModelError(
             f"{name} cannot be stored: {printable(getattr(cause, 'filename', '') or 'the cache')} cannot be written.",

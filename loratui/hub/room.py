@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from loratui.environment.disks import nearest_existing
 from loratui.errors import BaseModelError
 from loratui.hub.cache import cache_directory
 from loratui.hub.location import BaseLocation
@@ -18,20 +19,13 @@ def check_room(location: BaseLocation, lacking: int, others: Iterable[tuple[Path
     Raises:
         BaseModelError: says what is needed and what is free.
     """
-    cache = _nearest_existing(cache_directory())
+    cache = nearest_existing(cache_directory())
     with suppress(OSError):
         disk = cache.stat().st_dev
-        later = sum(size for directory, size in others if _nearest_existing(directory).stat().st_dev == disk)
+        later = sum(size for directory, size in others if nearest_existing(directory).stat().st_dev == disk)
         free = shutil.disk_usage(cache).free
         if lacking and lacking + later + _SPARE_BYTES > free:
             raise no_room(location.repo_id, lacking + later + _SPARE_BYTES, free)
-
-
-def _nearest_existing(path: Path) -> Path:
-    place = path.expanduser().absolute()
-    while not place.exists():
-        place = place.parent
-    return place
 
 
 def no_room(name: str, needed: int = 0, free: int = 0) -> BaseModelError:

@@ -4,7 +4,8 @@ Knows how a person writes a value on a command line; the profile given is never 
 """
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -53,17 +54,36 @@ def resolve_paths(profile: Profile, relative_to: Path) -> Profile:
     """Return the profile with all paths absolute: `~` expanded, relative ones taken from `relative_to`.
 
     A base (or VAE) is a path when it exists below `relative_to` or begins with `/`, `./`, `../` or `~`; "demo" is not.
+
+    Raises:
+        ProfileError: a path begins with a home directory that is not known.
     """
+    return _resolved(profile, partial(_path, relative_to=relative_to), relative_to)
+
+
+def resolve_known_paths(profile: Profile, relative_to: Path) -> Profile:
+    """As `resolve_paths`, but a path that cannot be made absolute stays as it is written."""
+
+    def path(text: str) -> str:
+        try:
+            return _path(text, relative_to)
+        except ProfileError:
+            return text
+
+    return _resolved(profile, path, relative_to)
+
+
+def _resolved(profile: Profile, path: Callable[[str], str], relative_to: Path) -> Profile:
     resolved = profile.model_copy(deep=True)
-    resolved.model.base = _base(resolved.model.base, relative_to)
-    resolved.model.vae = _base(resolved.model.vae, relative_to)
-    resolved.model.config = _path(resolved.model.config, relative_to)
-    resolved.dataset.path = _path(resolved.dataset.path, relative_to)
-    resolved.dataset.regularisation_path = _path(resolved.dataset.regularisation_path, relative_to)
-    resolved.output.directory = _path(resolved.output.directory, relative_to)
-    resolved.output.install_to = [_path(folder, relative_to) for folder in resolved.output.install_to]
-    resolved.comparison.other_bases = [_base(base, relative_to) for base in resolved.comparison.other_bases]
-    resolved.comparison.other_loras = [_lora(text, relative_to) for text in resolved.comparison.other_loras]
+    resolved.model.base = _base(resolved.model.base, path, relative_to)
+    resolved.model.vae = _base(resolved.model.vae, path, relative_to)
+    resolved.model.config = path(resolved.model.config)
+    resolved.dataset.path = path(resolved.dataset.path)
+    resolved.dataset.regularisation_path = path(resolved.dataset.regularisation_path)
+    resolved.output.directory = path(resolved.output.directory)
+    resolved.output.install_to = [path(folder) for folder in resolved.output.install_to]
+    resolved.comparison.other_bases = [_base(base, path, relative_to) for base in resolved.comparison.other_bases]
+    resolved.comparison.other_loras = [_lora(text, path) for text in resolved.comparison.other_loras]
     return resolved
 
 
@@ -81,19 +101,19 @@ def _path(text: str, relative_to: Path) -> str:
     return absolute
 
 
-def _base(text: str, relative_to: Path) -> str:
+def _base(text: str, path: Callable[[str], str], relative_to: Path) -> str:
     if not text or text == "demo":
         return text
     try:
         is_path = text.startswith(_PATH_STARTS) or (relative_to / text).exists()
     except OSError:  # a name too long for the file system
         is_path = False
-    return _path(text, relative_to) if is_path else text
+    return path(text) if is_path else text
 
 
-def _lora(text: str, relative_to: Path) -> str:
-    path, strength = split_lora(text)
-    return f"{_path(path, relative_to)}:{strength:g}"
+def _lora(text: str, path: Callable[[str], str]) -> str:
+    file, strength = split_lora(text)
+    return f"{path(file)}:{strength:g}"
 
 
 def _read_value(text: str, field: FieldInfo, name: str) -> Any:

@@ -5,6 +5,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from loratui.errors import RunError
+from loratui.paths import profiles_directory
+from loratui.profile.fields import why_not_a_name
+from loratui.profile.store import profile_name_of, profile_path
 from loratui.runs.directory import RunDirectory, find_run, list_runs
 from loratui.runs.lock import is_busy
 from loratui.runs.queue import tickets
@@ -45,9 +48,25 @@ def choose_run(name: str, root: Path, suits: Callable[[RunDirectory], bool] = la
     raise RunError(f"There is no run {printable(name)}.", "`loratui runs` lists them.")
 
 
-def newest_made_from(profile: Path, root: Path) -> RunDirectory | None:
-    """The newest run below `root` that was made from the profile at this path; None when there is none."""
-    return next((run for run in list_runs(root) if run.read_origin() == str(profile)), None)
+def profile_of(origin: str, title: str) -> str:
+    """The saved profile that a run was made from; "" where there is none.
+
+    Args:
+        origin: What the run says of it: a path, or nothing.
+        title: The name of the LoRA that the run makes; says it where the profile was renamed, or nobody wrote it down.
+    """
+    root = profiles_directory().absolute()
+    path = Path(origin)
+    if origin and path.parent == root and path.is_file():
+        return profile_name_of(path)
+    if (not origin or path.parent == root) and why_not_a_name(title) == "" and profile_path(title).is_file():
+        return title
+    return ""
+
+
+def newest_made_from(name: str, root: Path) -> RunDirectory | None:
+    """The newest run below `root` that was made from a saved profile; None when there is none."""
+    return next((run for run in list_runs(root) if profile_of(run.read_origin(), output_name(run)) == name), None)
 
 
 def newest_or_living(root: Path) -> RunDirectory:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loratui.errors import RunError
+from loratui.locks import take_lock
 from loratui.profile.schema import Accelerate
 from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.launcher import worker_program
-from loratui.runs.lock import is_alive, take_lock
+from loratui.runs.lock import is_alive
 from loratui.runs.queue import Ticket, add_ticket
 from loratui.runs.slots import slots_of
 from loratui.safe_text import printable

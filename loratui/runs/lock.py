@@ -1,20 +1,16 @@
-"""Whether a worker lives: it holds a flock on its run's `lock` file, which the kernel drops at any kind of death.
+"""Whether a worker lives: it holds the lock of its run's `lock` file.
 
-A process number would not do, since numbers are given out again. The process that waits for the run's turn holds a
-second file in the same way.
+The process that waits for the run's turn holds a second file in the same way.
 """
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from loratui.errors import RunError
+from loratui.locks import holder, is_held, take_lock, write_holder
 from loratui.runs.directory import RunDirectory
 
-# Whoever asks `is_held` holds the lock shared for an instant; the one that comes meets it and tries again.
 _PATIENCE = 2.0
 
 
@@ -25,43 +21,12 @@ def hold_lock(run: RunDirectory) -> Iterator[None]:
     Raises:
         RunError: another worker holds it.
     """
-    descriptor = take_lock(run.lock_path)
+    descriptor = take_lock(run.lock_path, _PATIENCE)
     if descriptor is None:
         raise RunError(f"Another worker is at work on the run {run.path}.", "Wait until it ends, or stop it.")
     try:
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        write_holder(descriptor)
         yield
-    finally:
-        os.close(descriptor)
-
-
-def take_lock(path: Path, patience: float | None = None) -> int | None:
-    """Lock the file at `path`, made where it is missing; returns the descriptor that holds it, None when it is held.
-
-    The lock lasts until the last copy of the descriptor is closed, those that children inherit included.
-
-    Args:
-        patience: Seconds for which to go on trying.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    deadline = time.monotonic() + (_PATIENCE if patience is None else patience)
-    while not _lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            os.close(descriptor)
-            return None
-        time.sleep(0.02)
-    return descriptor
-
-
-def is_held(path: Path) -> bool:
-    """Say whether somebody holds the lock of the file at `path`."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
@@ -84,17 +49,4 @@ def is_busy(run: RunDirectory) -> bool:
 
 def worker_pid(run: RunDirectory) -> int | None:
     """The process number that the living worker wrote down; None when no worker lives."""
-    if not is_alive(run):
-        return None
-    try:
-        return int(run.lock_path.read_text(encoding="ascii"))
-    except (OSError, ValueError):
-        return None
-
-
-def _lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+    return holder(run.lock_path)

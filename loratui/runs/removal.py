@@ -5,8 +5,8 @@ import shutil
 from pathlib import Path
 
 from loratui.errors import ProfileError, RunError
+from loratui.locks import take_lock
 from loratui.runs.directory import RunDirectory
-from loratui.runs.lock import take_lock
 from loratui.runs.queue import clear_away, ticket_of
 from loratui.safe_text import printable
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.environment.gpu import visible_gpus
+from loratui.locks import is_held, take_lock
 from loratui.paths import data_directory
 from loratui.profile.schema import Accelerate
-from loratui.runs.lock import is_held, take_lock
 
 CPU = "cpu"
 

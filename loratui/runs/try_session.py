@@ -8,7 +8,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -16,14 +16,13 @@ from typing import Any, Literal
 from loratui.errors import RunError
 from loratui.profile.schema import Comparison
 from loratui.profile.store import write_profile
-from loratui.runs.directory import RunDirectory, list_runs
+from loratui.runs.directory import RunDirectory
 from loratui.runs.ending import WorkerFailed, ending_of
 from loratui.runs.events import Event, EventReader, EventWriter, read_landmarks
 from loratui.runs.history import fold
 from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive, is_busy
 from loratui.runs.queue import place_in_queue, take_back
-from loratui.runs.stopping import Stopping
 from loratui.runs.tried_files import TriedFile, compared_cells
 from loratui.runs.trying import ANSWERS, IDLE_SECONDS, Kind, Request, Wish, requests_path
 
@@ -45,11 +44,13 @@ class Refusal:
     """Why something was not drawn, and what to do about it."""
 
     what: str
-    todo: str
+    todo: str = "Draw it again."
 
 
 class TrySession:
     """One run's strengths being tried. `poll` learns what is new; everything else only looks.
+
+    A screen looks while a thread polls: `cells` and `pending` are never changed, only replaced by others.
 
     Attributes:
         cells: The pictures that are there, by row and strength.
@@ -65,10 +66,10 @@ class TrySession:
     def __init__(self, run: RunDirectory, *, idle_seconds: float = IDLE_SECONDS) -> None:
         self.run = run
         self.trying = run.trying
-        self.cells: dict[tuple[Wish, float], Path] = {}
+        self.cells: Mapping[tuple[Wish, float], Path] = compared_cells(run)
         self.standing: Standing = "away"
         self.progress = (0, 0)
-        self.pending: dict[str, Request] = {}
+        self.pending: Mapping[str, Request] = {}
         self.refusal: Refusal | None = None
         self.grid: Path | None = None
         self.place = ""
@@ -80,7 +81,6 @@ class TrySession:
         self._answered: set[str] = set()
         # A screen asks and looks from different threads.
         self._lock = threading.RLock()
-        self.cells.update(compared_cells(run))
         self.poll()
 
     def picture(self, wish: Wish, strength: float) -> Path | None:
@@ -116,7 +116,7 @@ class TrySession:
         """Take back whatever is not drawn yet."""
         with self._lock:
             self._write("cancel")
-            self.pending.clear()
+            self.pending = {}
         if not is_alive(self.trying):
             take_back(self.trying)
 
@@ -156,9 +156,11 @@ class TrySession:
         identity = f"{time.time():.3f}-{secrets.token_hex(3)}"
         request = Request(identity, kind, settings, files, base, size, directory, stem, self._idle_seconds)
         with self._lock:
+            self._read()
             busy = is_busy(self.trying)
             if not busy:
                 self._prepare()
+                self.pending = {}
                 # What an earlier worker left undone is not what anybody waits for now.
                 self._write("cancel")
             self._write(kind, **request.fields())
@@ -179,7 +181,7 @@ class TrySession:
             start_run(self.trying, "try")
         except RunError:
             if not is_busy(self.trying):  # else somebody else just did
-                self.pending.clear()
+                self.pending = {}
                 raise
 
     def _write(self, kind: str, **fields: Any) -> None:
@@ -196,17 +198,27 @@ class TrySession:
             ) from error
 
     def _read(self) -> bool:
-        news = False
-        for line in self._requests.read():
-            news = True
+        # In this order: what led to these answers is among the requests by now.
+        events, requests = list(self._events.read()), list(self._requests.read())
+        for line in requests:
             if line["event"] == "cancel":
-                self.pending.clear()
+                self._give_up(line)
             elif (request := Request.read(line)) is not None:
                 self._take_request(request)
-        for event in self._events.read():
-            news = True
+        cells: dict[tuple[Wish, float], Path] = {}
+        for event in events:
+            if event["event"] == "cell" and (wish := Wish.read(event.get("wish"))) is not None:
+                cells[wish, float(event["strength"])] = Path(str(event["file"]))
             self._take(event)
-        return news
+        if cells:
+            self.cells = {**self.cells, **cells}
+        return bool(events or requests)
+
+    def _give_up(self, line: Event) -> None:
+        """Nothing comes of what was asked for until then; if somebody else took it back, this is said."""
+        if not self._own.isdisjoint(self.pending):
+            self.refusal = Refusal(str(line.get("what") or "It was taken back elsewhere."))
+        self.pending = {}
 
     def _take_request(self, request: Request) -> None:
         """A request that takes the place of older ones of its kind."""
@@ -215,19 +227,17 @@ class TrySession:
             self.latest = (request.first_row, strength)
         if request.id in self._answered:
             return
-        self.pending = {name: older for name, older in self.pending.items() if older.kind != request.kind}
-        self.pending[request.id] = request
+        others = {name: older for name, older in self.pending.items() if older.kind != request.kind}
+        self.pending = {**others, request.id: request}
 
     def _take(self, event: Event) -> None:
         kind, request = event["event"], str(event.get("request", ""))
         self.standing = _STANDINGS.get(kind, self.standing)
-        if kind == "cell" and (wish := Wish.read(event.get("wish"))) is not None:
-            self.cells[wish, float(event["strength"])] = Path(str(event["file"]))
-        elif kind == "drawing":
+        if kind == "drawing":
             self.progress = (int(event.get("done", 0)), int(event.get("of", 0)))
         elif kind in ANSWERS:
             self._answered.add(request)
-            self.pending.pop(request, None)
+            self.pending = {name: asked for name, asked in self.pending.items() if name != request}
             self.progress = (0, 0)
             if kind == "refused" and request in self._own:
                 self.refusal = Refusal(str(event.get("what", "")), str(event.get("todo", "")))
@@ -244,44 +254,10 @@ class TrySession:
             ending = ending_of(self.trying, history)
         except WorkerFailed as error:
             self.refusal = Refusal(error.what, error.todo)
-            self.pending.clear()
+            self.pending = {}
             return
         if ending.kind == "finished":
             self._start()
         else:
-            self.pending.clear()
-
-
-def stop_session(run: RunDirectory, patience: float = 10.0) -> bool:
-    """End the worker that tries a run's strengths, as before a training; returns whether there was one.
-
-    Args:
-        patience: Seconds after which it is waited for no longer; it was sent SIGTERM after half of them.
-    """
-    trying = run.trying
-    if not is_busy(trying):
-        return False
-    with contextlib.suppress(OSError), EventWriter(requests_path(trying), 0) as requests:
-        requests.write("cancel")
-    stopping = Stopping(trying, patience=patience / 2)
-    deadline = time.monotonic() + patience
-    while True:
-        stopping.pursue(fold(read_landmarks(trying.events_path)))
-        if time.monotonic() > deadline or not is_busy(trying):
-            return True
-        time.sleep(0.05)
-
-
-def living_sessions(root: Path) -> list[RunDirectory]:
-    """The runs below `root` whose strengths are being tried, by this wizard or another."""
-    return [run for run in list_runs(root) if run.trying.path.is_dir() and is_busy(run.trying)]
-
-
-def stop_sessions(root: Path, patience: float = 5.0) -> None:
-    """End all workers that try strengths, before a training begins and when the wizard is left.
-
-    Args:
-        patience: Seconds after which each is waited for no longer.
-    """
-    for run in living_sessions(root):
-        stop_session(run, patience)
+            self.refusal = Refusal("The drawing was stopped.")
+            self.pending = {}

@@ -13,12 +13,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loratui.errors import LoratuiError
+from loratui.locks import take_lock
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_landmarks
 from loratui.runs.further_machine import see_through
 from loratui.runs.history import fold
 from loratui.runs.launch import log_tail, settings_for, start_worker
-from loratui.runs.lock import is_alive, take_lock
+from loratui.runs.lock import is_alive
 from loratui.runs.notify import notify
 from loratui.runs.queue import Ticket, ticket_of, tickets
 from loratui.runs.slots import cuda_names, release, try_slots

@@ -5,7 +5,6 @@ is first shown.
 """
 
 import gc
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -17,7 +16,7 @@ from textual import events, work
 from textual.app import App
 from textual.binding import Binding
 from textual.command import Provider
-from textual.worker import WorkerFailed
+from textual.worker import Worker, WorkerFailed, WorkerState
 
 from loratui.crash import write_crash_log
 from loratui.environment.terminal import Answers, choose_images, wants_ascii
@@ -25,13 +24,16 @@ from loratui.environment.terminal_memory import remember, remembered
 from loratui.errors import LoratuiError
 from loratui.tui.ascii_signs import AsciiSigns
 from loratui.tui.frame import StepScreen
+from loratui.tui.full_width import as_ascii
 from loratui.tui.glyphs import ASCII, UNICODE
-from loratui.tui.messages import Go, OpenProfile, ShowRun
+from loratui.tui.messages import Go, Judged, OpenProfile, ShowRun
+from loratui.tui.reminder import Reminder
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
 from loratui.tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
+    from loratui.profile.schema import Profile
     from loratui.tui.driver import ProbeAnswered
 
 _SCREENS = {
@@ -43,8 +45,6 @@ _SCREENS = {
     "train": ("train", "TrainScreen"),
     "try": ("try_strengths", "TryScreen"),
 }
-_FULL_WIDTH = range(0xFF01, 0xFF5F)
-_FULL_WIDTH_SPACE = "\u3000"
 
 
 @dataclass(frozen=True)
@@ -85,10 +85,12 @@ class Wizard(App[int]):
         self.DEFAULT_MODE = self.options.start  # type: ignore[misc]  # read once, by the next line
         super().__init__(driver_class=driver)
         self.session = session
+        self._reminder = Reminder(session)
         self.terminal_title = "loratui"
         self.animation_level = "none"
         session.on_change = self._session_changed
         session.on_unmet = self._unmet_changed
+        session.on_news = self._tell
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self.options.theme or session.recall("theme", DARK.name)
@@ -110,31 +112,37 @@ class Wizard(App[int]):
     def on_go(self, message: Go) -> None:
         """Show a step; say what the one that is left still lacks."""
         self.show_step(message.step)
+        screen = self.step_screen
+        if message.then is not None and screen is not None and screen.STEP == message.step:
+            screen.call_after_refresh(message.then, screen)
 
     def show_step(self, step: str) -> None:
         """Bring a step's screen to the front."""
         left = self.step_screen
         if step == self.current_mode or step not in _SCREENS:
             return
-        lacking = self.session.unmet(left.STEP) if left is not None else None
-        if step != HOME and not self.session.name and step not in ("system",):
+        of_a_run = self.session.run is not None and step in ("train", "try")
+        if not self.session.name and step not in (HOME, "system") and not of_a_run:
             if left is not None:
-                left.say("Open a profile first: n begins a new one.", "warning")
+                left.say("Open a profile first: Enter opens the row, n begins a new one.", "warning")
             return
-        is_new = step not in self._screen_stacks
+        self._bring(step)
+
+    def _bring(self, step: str) -> None:
+        left, is_new = self.step_screen, step not in self._screen_stacks
         self.switch_mode(step)
         if is_new:
             self.call_after_refresh(gc.freeze)
-        if lacking and step != HOME:
-            self.call_after_refresh(self._say_lacking, lacking)
+        if left is not None and (lacking := self.session.unmet(left.STEP)):
+            self.call_after_refresh(self._remind, left.STEP, lacking[0])
 
     def on_ready(self) -> None:
         """Keep what lives as long as the program out of garbage collections, which held keys up for 0.1 s."""
         gc.freeze()
 
-    def _say_lacking(self, lacking: tuple[str, ...]) -> None:
+    def _remind(self, step: str, reason: str) -> None:
         if self.step_screen is not None:
-            self.step_screen.say(f"Still to do: {lacking[0]}", "warning")
+            self._reminder.say(self.step_screen, step, reason)
 
     def on_open_profile(self, message: OpenProfile) -> None:
         """Open a saved profile."""
@@ -149,7 +157,7 @@ class Wizard(App[int]):
         """Show a run."""
         self.session.show_run(message.run)
         if self.current_mode != message.step:
-            self.switch_mode(message.step)
+            self._bring(message.step)
 
     @property
     def step_screen(self) -> StepScreen | None:
@@ -163,15 +171,49 @@ class Wizard(App[int]):
 
         self.push_screen(Pages("That did not work", f"{error.what}\n\n{error.todo}".rstrip()))
 
+    def talk_about_account(self) -> None:
+        """Go to Model, which says who is signed in, and ask there; where no profile is open, ask here."""
+        if self.session.name:
+            self.on_go(Go("model", lambda screen: screen.action_account()))
+        else:
+            self._talk_about_account()
+
+    @work(exclusive=True, group="account", exit_on_error=False)
+    async def _talk_about_account(self) -> None:
+        if self.step_screen is not None:
+            account = import_module("loratui.tui.screens.model_account")
+            await account.talk_about_account(self.step_screen, None)
+
     def _session_changed(self) -> None:
+        if "model" in self.session.to_judge:
+            self._judge_model(self.session.profile)
         if self.step_screen is not None and self.step_screen.is_mounted:
             self.step_screen.refresh_rail()
             self.step_screen.session_changed()
             self.step_screen.refresh_keys()
+            self._reminder.reconsider(self.step_screen)
 
     def _unmet_changed(self) -> None:
         if self.step_screen is not None:
             self.step_screen.refresh_rail()
+            self._reminder.reconsider(self.step_screen)
+
+    @work(thread=True, exclusive=True, group="judge", exit_on_error=False)
+    def _judge_model(self, profile: "Profile") -> None:
+        from loratui.tui.judging import lacking_of_model
+
+        lacking = lacking_of_model(profile)
+        if lacking is not None:
+            self.post_message(Judged("model", profile, lacking))
+
+    def on_judged(self, message: Judged) -> None:
+        """Have the rail show it, unless the profile is another one or the screen has said it by now."""
+        if message.profile is self.session.profile and message.step in self.session.to_judge:
+            self.session.set_unmet(message.step, message.lacking)
+
+    def _tell(self, news: str) -> None:
+        if self.step_screen is not None:
+            self.step_screen.say(news, "warning")
 
     # Keys
 
@@ -180,9 +222,8 @@ class Wizard(App[int]):
         if isinstance(event, events.Key) and not event.is_forwarded and event.character:
             screen = self.step_screen
             typing = screen is not None and self.screen is screen and screen.is_editing
-            plain = _plain_letter(event.character)
-            if plain and not typing and not isinstance(self.focused, _text_fields()):
-                event = events.Key(_key_name(plain), plain)
+            if not typing and not isinstance(self.focused, _text_fields()):
+                event = as_ascii(event)
         await super().on_event(event)
 
     def watch_theme(self, theme: str) -> None:
@@ -243,9 +284,13 @@ class Wizard(App[int]):
 
     @work(exclusive=True, group="quit", exit_on_error=False)
     async def _quit(self) -> None:
-        from loratui.tui.quitting import ask_and_quit
+        from loratui.tui.quitting import ask_and_quit, ask_in_spite_of
 
-        await ask_and_quit(self, self.session)
+        try:
+            await self._finish_editing()
+            await ask_and_quit(self, self.session)
+        except Exception as error:  # whatever cannot be found out, a person has to be able to leave
+            await ask_in_spite_of(self, error)
 
     def leave(self, code: int = 0) -> None:
         """End the program with an exit code."""
@@ -255,7 +300,23 @@ class Wizard(App[int]):
     def leave_from_signal(self, code: int) -> None:
         """End the program from a signal handler, which may interrupt the event loop anywhere."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self.leave, code)
+            self._loop.call_soon_threadsafe(self._leave_soon, code)
+
+    @work(exclusive=True, group="leave", exit_on_error=False)
+    async def _leave_soon(self, code: int) -> None:
+        await self._finish_editing()
+        self.leave(code)
+
+    async def _finish_editing(self) -> None:
+        if self.step_screen is not None:
+            await self.step_screen.finish_editing()
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say that something in the background failed unexpectedly."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None and self.step_screen is not None:
+            told = write_crash_log(error)
+            self.step_screen.say(f"{told.what} {told.todo}", "error")
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault while the program is being left, as of a dialog that never came up, is nobody's concern."""
@@ -274,21 +335,6 @@ def _commands() -> type[Provider]:
     from loratui.tui.commands import WizardCommands
 
     return WizardCommands
-
-
-def _plain_letter(character: str) -> str:
-    """The ASCII character that a full-width one stands for; "" for all others."""
-    if character == _FULL_WIDTH_SPACE:
-        return " "
-    if len(character) == 1 and ord(character) in _FULL_WIDTH:
-        return unicodedata.normalize("NFKC", character)
-    return ""
-
-
-def _key_name(character: str) -> str:
-    from textual.keys import _character_to_key
-
-    return _character_to_key(character)
 
 
 def _text_fields() -> tuple[type, ...]:

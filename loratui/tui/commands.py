@@ -21,7 +21,7 @@ from textual.css.query import NoMatches
 from loratui.paths import profiles_directory, runs_directory
 from loratui.safe_text import printable
 from loratui.tui.frame import StepScreen
-from loratui.tui.keys import EVERYWHERE, KEYS
+from loratui.tui.keys import EVERYWHERE, KEYS, entry_of
 from loratui.tui.messages import OpenProfile, ShowRun
 from loratui.tui.themes import THEMES
 
@@ -103,7 +103,7 @@ class WizardCommands(Provider):
         screen = self._step
         if screen is None:
             return
-        names = [entry.partition(":")[0] for entry in screen.KEYS] + list(EVERYWHERE)
+        names = [entry_of(entry).id for entry in screen.KEYS] + list(EVERYWHERE)
         for name in dict.fromkeys(names):
             if name not in _LEFT_OUT and screen.check_action(name, ()):
                 key = KEYS[name]

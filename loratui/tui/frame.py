@@ -16,7 +16,7 @@ from textual.worker import Worker, WorkerState
 
 from loratui.crash import write_crash_log
 from loratui.safe_text import printable
-from loratui.tui.keys import EVERYWHERE, KEYS, bindings
+from loratui.tui.keys import EVERYWHERE, KEYS, bindings, entry_of
 from loratui.tui.messages import Go
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME, STEPS, neighbour
@@ -24,6 +24,7 @@ from loratui.tui.widgets.key_bar import KeyBar
 from loratui.tui.widgets.rail import Rail
 
 if TYPE_CHECKING:
+    from loratui.tui.app import Wizard
     from loratui.tui.widgets.picture import Picture
 
 News = Literal["note", "good", "warning", "error"]
@@ -43,7 +44,7 @@ class StepScreen(Screen[None]):
     Attributes:
         STEP: The mode's name.
         KEYS: Ids of the keys that work here beside those that work everywhere, in the key bar's order;
-            "act:Edit" gives a key another label.
+            "act:Edit" gives a key another label, "stronger:Strength:←→" also names its neighbour.
     """
 
     STEP: ClassVar[str] = ""
@@ -59,6 +60,7 @@ class StepScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
+        self._news = ""
         self._news_timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -95,14 +97,23 @@ class StepScreen(Screen[None]):
     def hidden(self) -> None:
         """Another screen came to the front."""
 
+    async def finish_editing(self) -> None:
+        """Take what is being typed, and wait until it is kept; the program is about to end."""
+
     def say(self, text: str, kind: News = "note") -> None:
         """Say something in the line above the keys, for some seconds."""
         style = _STYLES[kind]
         line = Content.assemble((printable(text), style))
         self.query_one("#news", Static).update(line)
+        self._news = text
         if self._news_timer is not None:
             self._news_timer.stop()
         self._news_timer = self.set_timer(_SECONDS_OF_NEWS, self._rule_again)
+
+    def unsay(self, text: str) -> None:
+        """Take back what was said, if it still stands there."""
+        if text == self._news and self.is_mounted:
+            self._rule_again()
 
     def refresh_rail(self) -> None:
         """Draw the steps' state anew."""
@@ -140,10 +151,9 @@ class StepScreen(Screen[None]):
             bar.show(_KEYS_WHILE_EDITING, [])
             return
         own: list[tuple[str, str]] = []
-        for entry in self.keys_now():
-            name, _, label = entry.partition(":")
-            if self.check_action(name, ()):
-                own.append((KEYS[name].display, label or KEYS[name].label))
+        for entry in map(entry_of, self.keys_now()):
+            if self.check_action(entry.id, ()):
+                own.append((entry.display, entry.label))
         bar.show(own, last)
 
     @property
@@ -201,12 +211,16 @@ class StepScreen(Screen[None]):
         """Leave the program; with a run alive it asks first."""
         await self.app.action_quit()
 
+    def action_account(self) -> None:
+        """Sign in to the hub, switch or sign out: on Model, which says who is signed in."""
+        cast("Wizard", self.app).talk_about_account()
+
     def action_help(self) -> None:
         """Explain what is focused, and list the keys."""
         from loratui.tui.dialogs import Pages
 
         title, text = self.focus_help()
-        names = [entry.partition(":")[0] for entry in self.KEYS] + list(EVERYWHERE)
+        names = [entry_of(entry).id for entry in self.KEYS] + list(EVERYWHERE)
         listed = [name for name in dict.fromkeys(names) if not name.startswith("step_")]
         keys = "\n".join(f"{KEYS[name].display:>8}  {KEYS[name].help}" for name in listed)
         numbers = f"{'1-6':>8}  Go to that step."
@@ -227,6 +241,7 @@ class StepScreen(Screen[None]):
         return next((step.title for step in STEPS if step.id == self.STEP), "loratui")
 
     def _rule_again(self) -> None:
+        self._news = ""
         rule = Content.assemble((self.session.glyphs.rule * max(1, self.size.width - 2), "$rule"))
         for name in ("#rule", "#news"):
             self.query_one(name, Static).update(rule)

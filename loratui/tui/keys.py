@@ -6,6 +6,7 @@ a terminal, tmux, screen or a text field takes for itself.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from textual.binding import Binding
 
@@ -46,6 +47,7 @@ _ALL = (
     Key("quit", "q", "Quit", "Leave; with a run alive it asks first."),
     Key("copy", "y", "Copy", "Show this as plain text, and send it to the terminal's clipboard."),
     Key("flip", "space", "Flip", "Flip the picture with and without the LoRA; flip a switch.", "Space"),
+    Key("account", "at", "Account", "Sign in to Hugging Face, switch or sign out.", "@"),
     Key("act", "enter", "Open", "Open, choose, edit or start what the row holds.", "Enter"),
     Key("remove", "delete", "Remove", "Remove what the row holds: a profile, a run, a setting's own value.", "Del"),
     Key("refresh", "ctrl+r", "Look again", "Look at this computer again.", "Ctrl+R"),
@@ -66,7 +68,6 @@ _ALL = (
     # System
     Key("write_accelerate", "W", "Write", "Write accelerate's own default_config.yaml, after showing what changes."),
     # Model
-    Key("account", "at", "Account", "Sign in to Hugging Face, switch or sign out.", "@"),
     Key("download", "w", "Download", "Bring the base to this computer."),
     # Pictures
     Key("folder", "o", "Folder", "Choose the folder with the pictures."),
@@ -88,6 +89,8 @@ _ALL = (
     # Try
     Key("weaker", "left", "Weaker", "Go to the next lower strength.", "←"),
     Key("stronger", "right", "Stronger", "Go to the next higher strength.", "→"),
+    Key("row_above", "up", "Row above", "Go to the row that was drawn before: another prompt, seed, epoch or base.", "↑"),
+    Key("row_below", "down", "Row below", "Go to the row that was drawn after.", "↓"),
     Key("prompt", "p", "Prompt", "Change the prompt."),
     Key("new_seed", "r", "New seed", "Draw again with another seed."),
     Key("fill", "f", "Fill grid", "Draw what the grid still lacks, and write it beside the LoRA."),
@@ -109,6 +112,7 @@ EVERYWHERE = (
     "home",
     "quit",
     "copy",
+    "account",
     "step_system",
     "step_model",
     "step_pictures",
@@ -118,11 +122,26 @@ EVERYWHERE = (
 )
 
 
+class Entry(NamedTuple):
+    """A key as a screen names it: "act", "act:Edit" with another label, "stronger:Strength:←→" with its neighbour."""
+
+    id: str
+    label: str
+    display: str
+
+
+def entry_of(text: str) -> Entry:
+    """The entry that a screen's text stands for."""
+    name, _, rest = text.partition(":")
+    label, _, display = rest.partition(":")
+    return Entry(name, label or KEYS[name].label, display or KEYS[name].display)
+
+
 def bindings(ids: Sequence[str]) -> list[Binding]:
-    """The bindings of `ids`; "act:Edit" gives the key another label for the key bar."""
+    """The bindings of what a screen names."""
     made = []
-    for entry in ids:
-        name, _, label = entry.partition(":")
+    for text in ids:
+        name, label, _ = entry_of(text)
         key = KEYS[name]
         # Ctrl+N shall work while a text field has the focus, and before it.
         priority = name == "next_while_editing"
@@ -130,7 +149,7 @@ def bindings(ids: Sequence[str]) -> list[Binding]:
             Binding(
                 key.key,
                 name,
-                label or key.label,
+                label,
                 key_display=key.display,
                 tooltip=key.help,
                 id=key.id,

@@ -3,6 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING
 
+from loratui.crash import write_crash_log
 from loratui.errors import LoratuiError
 from loratui.paths import runs_directory
 from loratui.runs.commands import STOP, send
@@ -41,6 +42,14 @@ async def ask_and_quit(app: "Wizard", session: Session) -> None:
             return
     if answer in (_LEAVE, _STOP):
         await _leave(app)
+
+
+async def ask_in_spite_of(app: "Wizard", error: Exception) -> None:
+    """Offer to leave where it could not be found out whether a run is alive."""
+    told = write_crash_log(error)
+    choices = [Choice(_LEAVE, "Leave", "runs go on by themselves"), Choice(_STAY, "Stay here")]
+    if await app.push_screen_wait(QuitDialog("Leave loratui?", f"{told.what}\n{told.todo}", choices)) == _LEAVE:
+        app.leave()
 
 
 async def _leave(app: "Wizard") -> None:

@@ -9,6 +9,7 @@ from textual.widgets import Input, Static
 
 from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
+from loratui.tui.widgets.text_field import TextField
 
 Check = Callable[[str], str]
 Complete = Callable[[str], list[str]]
@@ -53,7 +54,7 @@ class Entry(Dialog[str | None]):
             if self._text:
                 lines = "\n".join(printable(line) for line in self._text.splitlines())
                 yield Static(lines, classes="dialog-text", markup=False)
-            yield Input(self._value, password=self._secret, compact=True, select_on_focus=False)
+            yield TextField(self._value, password=self._secret, compact=True, select_on_focus=False)
             yield Static(id="remark", markup=False)
             completion = "   Tab complete" if self._complete else ""
             yield Static(f"Enter take   Esc leave{completion}", classes="dialog-keys", markup=False)

@@ -62,7 +62,7 @@ class PlainText(Dialog[None]):
     def action_send(self) -> None:
         """Send the text to the terminal, which may put it into its clipboard."""
         if self._text:
-            self.app.copy_to_clipboard(self._text)
+            self.app.copy_to_clipboard(self._text.encode("utf-8", "replace").decode("utf-8"))
         sent = ": sent to the terminal" if self._text else ""
         self.query_one("#sent", Static).update(f" {printable(self._title)}{sent}. Esc back, y send again.")
 

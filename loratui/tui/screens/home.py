@@ -222,23 +222,12 @@ class HomeScreen(LookingScreen):
 
     def open_profile(self, name: str, step: str, run: "RunDirectory | None" = None) -> None:
         """Open a saved profile with its newest run, or with `run`, and go to a step of it."""
-        self.session.open(name)
         last = self.last_run(name)
-        shown = run or (last.run if last is not None else None)
-        if shown is not None:
-            self.session.show_run(shown)
+        self.session.open(name, run or (last.run if last is not None else None))
         self.post_message(Go(step))
 
     def open_run(self, run: "Glance", step: str) -> None:
         """Show a run, with the profile that it was made from where that is saved."""
-        name = self.contents.profile_named(run) if self.contents is not None else ""
-        try:
-            if name and name != self.session.name:
-                self.session.open(name)
-        except LoratuiError:
-            name = ""
-        if not name:
-            self.session.close()
         self._offers = [offer for offer in self._offers if offer.run.path != run.run.path]
         self.post_message(ShowRun(run.run, step))
 

@@ -20,7 +20,7 @@ from loratui.profile.schema import Dataset, Profile
 from loratui.profile.store import load_profile, new_profile, profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.launch import start_run
-from loratui.runs.try_session import stop_sessions
+from loratui.runs.try_stopping import make_room
 from loratui.safe_text import printable
 from loratui.settings import read_settings
 
@@ -89,7 +89,7 @@ def train(name: str) -> RunDirectory:
     prepared = prepare([order], examiner=examine_elsewhere)
     read_settings()
     [run] = create_all(prepared)
-    stop_sessions(runs_directory())
+    make_room(run)
     start_run(run)
     return run
 
@@ -136,7 +136,7 @@ def go_on(run: RunDirectory) -> None:
     Raises:
         LoratuiError: it is at work already, or cannot be started.
     """
-    stop_sessions(runs_directory())
+    make_room(run)
     start_run(run)
 
 

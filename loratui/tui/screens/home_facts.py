@@ -15,6 +15,7 @@ from loratui.errors import ProfileError
 from loratui.paths import profiles_directory, runs_directory
 from loratui.profile.complaints import in_one_line
 from loratui.profile.store import profile_name_of, read_profile
+from loratui.runs.finding import profile_of
 from loratui.runs.glance import Glance, Glances
 from loratui.safe_text import printable
 from loratui.tui.screens.home_rows import ProfileEntry
@@ -55,18 +56,18 @@ class HomeFacts:
         """What there is now; pictures are only those that were counted before."""
         read = list(self._read_profiles())
         runs = self._glances.look()
-        profile_of = _origins(runs, [entry.name for entry in read])
+        names = {run.run.name: name for run in runs if (name := profile_of(run.origin, run.title))}
         newest: dict[str, Glance] = {}
         for run in runs:
-            if name := profile_of.get(run.run.name):
-                newest.setdefault(name, run)
+            if run.run.name in names:
+                newest.setdefault(names[run.run.name], run)
         profiles = (
             replace(entry, last=newest.get(entry.name), pictures=self._pictures.get(entry.folder)) for entry in read
         )
         # What works comes before what waits behind it.
         order = {"running": 0, "queued": 1}
         runs.sort(key=lambda run: (order.get(run.state, 0 if run.draws else 2), run.place))
-        return Contents(tuple(profiles), tuple(runs), profile_of)
+        return Contents(tuple(profiles), tuple(runs), names)
 
     def count_pictures(self, contents: Contents) -> Contents:
         """The same with the pictures in each profile's folder counted anew."""
@@ -106,19 +107,6 @@ def _entry(path: Path) -> ProfileEntry:
         told = in_one_line(error.what)
         return ProfileEntry(name, error=told.removeprefix(f"{printable(path)}: ").removeprefix(f"{printable(path)} "))
     return ProfileEntry(name, profile.model.base, profile.dataset.path)
-
-
-def _origins(runs: Iterable[Glance], names: list[str]) -> dict[str, str]:
-    """The profile of each run that has one: by the path it was made from, else by its LoRA's name."""
-    root = str(profiles_directory().absolute())
-    saved = {f"{root}/{name}.toml": name for name in names}
-    found = {}
-    for run in runs:
-        if run.origin in saved:
-            found[run.run.name] = saved[run.origin]
-        elif run.title in names and (not run.origin or run.origin.startswith(f"{root}/")):
-            found[run.run.name] = run.title  # the profile was renamed, or nobody wrote down where it came from
-    return found
 
 
 def _count(folder: str) -> int:

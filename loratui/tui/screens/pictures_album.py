@@ -159,7 +159,7 @@ class Album:
         return [
             image.caption
             for image in self.found.values()
-            if not image.folder.regularisation and not self._lacks_caption(image.path)
+            if self._teaches_its_caption(image)
         ]
 
     @property
@@ -213,6 +213,13 @@ class Album:
             return False
         codes = {problem.code for problem in self.problems.get(image.caption_path or path, ())}
         return image.caption_path is None or "empty-caption" in codes
+
+    def _teaches_its_caption(self, image: "FoundImage") -> bool:
+        if image.folder.regularisation or isinstance(self.results.get(image.path), DatasetFault):
+            return False
+        about = self.problems.get(image.caption_path, ()) if image.caption_path is not None else ()
+        can_be_read = all(problem.severity != "stop" for problem in about)
+        return can_be_read and not self._lacks_caption(image.path)
 
     def _own(self, image: "FoundImage") -> list[Problem]:
         about_caption = self.problems.get(image.caption_path, []) if image.caption_path is not None else []

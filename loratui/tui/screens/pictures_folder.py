@@ -23,6 +23,7 @@ from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.form_paths import common_beginning
+from loratui.tui.widgets.text_field import TextField
 
 _SECONDS_OF_PATIENCE = 0.08
 _MOST_OFFERED = 7
@@ -71,7 +72,7 @@ class FolderDialog(Dialog[Path | None]):
         """The line, what it means, and what else there is."""
         with Vertical(classes="window"):
             yield Static("The folder with the pictures", classes="dialog-title", markup=False)
-            yield Input(self._value, placeholder="~/pictures/emi", compact=True, select_on_focus=False)
+            yield TextField(self._value, placeholder="~/pictures/emi", compact=True, select_on_focus=False)
             yield Static(id="remark", markup=False)
             yield OptionList(markup=False)
             keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc leave"

@@ -11,9 +11,10 @@ from textual.message import Message
 from textual.widgets import Input
 
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
+from loratui.tui.widgets.text_field import TextField
 
 
-class CaptionLine(Input):
+class CaptionLine(TextField):
     """One line without a border: Enter and Esc end it, up and down go on to a neighbour, Tab completes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -18,7 +18,6 @@ from textual.worker import get_current_worker
 from loratui.dataset.caption_files import CaptionJournal
 from loratui.dataset.folder_choice import Proposal, absolute
 from loratui.dataset.problems import DatasetFault, Problem, counted
-from loratui.dataset.survey import Surveyor
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import pictures_looking as looking
 from loratui.tui.screens.pictures_album import Album
@@ -57,7 +56,6 @@ class PicturesView(StepScreen):
         super().__init__(session)
         self.album = Album(session.profile.dataset)
         self.undo_label = ""
-        self._surveyor = Surveyor()
         self._asked: object = None
         self._look = 0
         self._is_looking = False
@@ -157,7 +155,7 @@ class PicturesView(StepScreen):
         self._traces = looking.traces(profile.dataset.path, self._watched())
         self.undo_label = CaptionJournal.of(absolute(profile.dataset.path)).last
         try:
-            looking.look_through(look, profile, self._surveyor, self.post_message, lambda: worker.is_cancelled)
+            looking.look_through(look, profile, self.session.surveyor, self.post_message, lambda: worker.is_cancelled)
         except looking.Superseded:
             return
 

@@ -152,12 +152,12 @@ class SettingsScreen(StepScreen):
         is_switch = setting.field.annotation is bool
         value = event.text == YES if is_switch else read_text(event.text, setting.field)
         if value == setting.value(self.session.profile):
-            self._tell_unmet()
-        elif complaint := self.session.change(event.row_id, value):
+            return
+        if complaint := self.session.change(event.row_id, value):
             self.form.refuse(event.row_id, event.text, in_titles(complaint))
 
-    def on_rows_form_moved(self, event: RowsForm.Moved) -> None:
-        """Say in the rail what a text that was left still lacks."""
+    def on_rows_form_complained(self, event: RowsForm.Complained) -> None:
+        """Say in the rail what is still wrong."""
         event.stop()
         self._tell_unmet()
 
@@ -199,7 +199,7 @@ class SettingsScreen(StepScreen):
         from loratui.tui.screens.settings_estimate import Estimator
 
         if self._estimator is None:
-            self._estimator = Estimator()
+            self._estimator = Estimator(self.session.surveyor)
         self.post_message(self.Estimated(self._estimator.look(profile)))
 
     def on_settings_screen_estimated(self, event: Estimated) -> None:

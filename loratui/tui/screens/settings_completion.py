@@ -2,6 +2,7 @@
 
 from loratui.hub.cache import cached_repositories
 from loratui.profile.schema import DEFAULT_BASE
+from loratui.safe_text import printable
 from loratui.tui.widgets.form_paths import complete_path
 
 
@@ -14,4 +15,4 @@ def complete_base(text: str) -> list[str]:
     """Bases that `text` may become: what is in the hub's cache, the usual one, the demo's, folders and checkpoints."""
     names = sorted({DEFAULT_BASE, "demo", *cached_repositories()})
     paths = [path for path in complete_path(text) if path.endswith(("/", ".safetensors"))] if text else []
-    return [name for name in names if name.startswith(text)] + paths
+    return [name for name in names if name.startswith(text) and printable(name) == name] + paths

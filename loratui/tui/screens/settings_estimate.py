@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from loratui.dataset.problems import DatasetFault
 from loratui.dataset.scan import Scan, scan
+from loratui.dataset.survey import Surveyor
 from loratui.environment.disks import size_text
 from loratui.environment.gauges import Gauges, GpuReading, Reading
 from loratui.errors import BaseModelError
@@ -24,6 +25,7 @@ class Outlook:
 
     Attributes:
         base: None where the base's name means nothing.
+        steps_are_sure: Whether every picture is known to be readable; otherwise there may be fewer steps.
     """
 
     profile: Profile
@@ -31,12 +33,18 @@ class Outlook:
     base: Presence | None = None
     parameters: Parameters | None = None
     estimate: Estimate | None = None
+    steps_are_sure: bool = True
 
 
 class Estimator:
-    """Looks at base, pictures and card; each only when it may have changed."""
+    """Looks at base, pictures and card; each only when it may have changed.
 
-    def __init__(self) -> None:
+    Args:
+        surveyor: Knows which pictures are damaged, as far as they have been looked through; None where nobody has.
+    """
+
+    def __init__(self, surveyor: Surveyor | None = None) -> None:
+        self._surveyor = surveyor
         self._device: Device | None = None
         self._device_wanted = ""
         self._base: tuple[str, Presence, Parameters | None] | None = None
@@ -46,15 +54,23 @@ class Estimator:
         """Look at everything again the next time: files may have come meanwhile."""
         self._device = self._base = self._pictures = None
 
-    def look(self, profile: Profile) -> Outlook:
-        """What a run of `profile`, with absolute paths, would take."""
+    def look(self, profile: Profile, checked: Scan | None = None) -> Outlook:
+        """What a run of `profile`, with absolute paths, would take.
+
+        Args:
+            profile: The settings.
+            checked: Its pictures, where a check has left out the damaged ones.
+        """
         device = self._device_of(profile)
         try:
             base, parameters = self._base_of(profile.model.base)
         except BaseModelError:
             return Outlook(profile, device)
-        found = estimate(profile, base, parameters, self._pictures_of(profile), device)
-        return Outlook(profile, device, base, parameters, found)
+        pictures, is_sure = checked or self._pictures_of(profile), checked is not None
+        if pictures is not None and self._surveyor is not None:
+            pictures, is_sure = self._surveyor.without_damaged(pictures)
+        found = estimate(profile, base, parameters, pictures, device)
+        return Outlook(profile, device, base, parameters, found, is_sure)
 
     def _device_of(self, profile: Profile) -> Device:
         wanted = f"{profile.accelerate.device} {profile.accelerate.gpu_ids}"
@@ -89,7 +105,7 @@ def line_of(outlook: Outlook, width: int, glyphs: Glyphs) -> tuple[str, bool]:
     found = outlook.estimate
     if found is None:
         return " The base is not understood: Enter on its row changes it.", True
-    steps = "steps: no pictures yet" if found.steps is None else f"{found.steps:,} steps"
+    steps = "steps: no pictures yet" if found.steps is None else f"{_up_to(outlook)}{found.steps:,} steps"
     memory, too_much = _memory(outlook.device, found)
     size = f"LoRA {size_text(found.file)}"
     files = f" {glyphs.times} {found.files} files" if found.files and found.files > 1 else ""
@@ -105,6 +121,11 @@ def line_of(outlook: Outlook, width: int, glyphs: Glyphs) -> tuple[str, bool]:
         f" {'   '.join([steps, memory, size])}"
     ]
     return next((draft for draft in drafts if len(draft) <= width), drafts[-1]), too_much
+
+
+def _up_to(outlook: Outlook) -> str:
+    is_counted = outlook.steps_are_sure or outlook.profile.training.steps
+    return "" if is_counted else "up to "
 
 
 def _memory(device: Device, found: Estimate) -> tuple[str, bool]:

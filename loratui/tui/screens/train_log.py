@@ -2,6 +2,7 @@
 
 import os
 
+from loratui.crash import without_tokens
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event
 from loratui.safe_text import printable
@@ -15,7 +16,7 @@ _EVENTS = 200
 def log_text(run: RunDirectory, happened: tuple[Event, ...]) -> str:
     """The latest events in words, then the end of the worker's log."""
     events = plain(event_lines(happened, _EVENTS)) or "Nothing has happened yet."
-    return f"{events}\n\n{printable(run.log_path)}\n\n{_tail(run)}"
+    return without_tokens(f"{events}\n\n{printable(run.log_path)}\n\n{_tail(run)}")
 
 
 def _tail(run: RunDirectory) -> str:

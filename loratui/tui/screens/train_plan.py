@@ -68,7 +68,7 @@ def intend(order: Order, progress: Callable[[int, int], None]) -> Intention:
                 return Intention(prepared, BaseModelError(here.note, "Choose another base."))
             if not here.here:
                 missing.append(Missing(here.location.name, here.bytes_to_fetch))
-        outlook = _outlook(Estimator().look(prepared.profile))
+        outlook = _outlook(Estimator().look(prepared.profile, prepared.report.scan))
         free = shutil.disk_usage(nearest_existing(prepared.plan.disk[0].directory)).free
     except LoratuiError as refusal:
         return Intention(refusal=refusal)

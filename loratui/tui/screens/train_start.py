@@ -14,12 +14,11 @@ from loratui.errors import BaseModelError, RunError
 from loratui.hub.downloads import DownloadProgress, find_download, start_download
 from loratui.hub.presence import presence
 from loratui.orders.preparing import Order, Prepared, bases_of, create_all, prepare_each
-from loratui.paths import runs_directory
 from loratui.profile.store import profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.launch import start_again, start_run
 from loratui.runs.queue import ticket_of
-from loratui.runs.try_session import stop_sessions
+from loratui.runs.try_stopping import make_room
 from loratui.safe_text import printable
 from loratui.tui.screens.train_words import duration
 from loratui.tui.session import Session
@@ -51,8 +50,12 @@ Tell = Callable[[Stage], None]
 def order_of_session(session: Session) -> Order:
     """The training that the open profile asks for."""
     profile = session.profile.model_copy(deep=True)
-    origin = str(profile_path(session.name).absolute())
-    return Order(profile, profile.output.name or session.name, origin)
+    return Order(profile, profile.output.name or session.name, origin_of_session(session))
+
+
+def origin_of_session(session: Session) -> str:
+    """Where the orders of the open profile come from; "" while none is open."""
+    return str(profile_path(session.name).absolute()) if session.name else ""
 
 
 def start(order: Order, tell: Tell) -> RunDirectory:
@@ -69,7 +72,7 @@ def start(order: Order, tell: Tell) -> RunDirectory:
     bring_bases(prepared, tell)
     tell(Stage("Writing the run"))
     [run] = create_all([prepared])
-    stop_sessions(runs_directory())
+    make_room(run)
     start_run(run)
     return run
 
@@ -84,7 +87,7 @@ def go_on(run: RunDirectory, accept_smaller: bool) -> None:
     if ticket is not None and not ticket.is_living:
         start_again(ticket)
     else:
-        stop_sessions(runs_directory())
+        make_room(run)
         start_run(run, accept_smaller=accept_smaller)
 
 

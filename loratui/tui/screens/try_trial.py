@@ -178,16 +178,16 @@ def open_trial(run: RunDirectory, current: Comparison | None, before: "Trial | N
         size = (profile.dataset.resolution, profile.dataset.resolution)
         wish = Wish.of(settings, size, prompt=prompts[0], seed=settings.seeds[0], label=files[0].label)
     history = fold(read_landmarks(run.events_path))
-    strengths = _columns(session, settings, wish, strength)
+    strength = strength or usual(_columns(session, settings, wish, strength))
     grids = [Path(file) for file in outputs(history) if file.endswith(".png")]
     return Trial(
         session=session,
         profile=profile,
         files=files,
         settings=settings,
-        strengths=strengths,
+        strengths=_columns(session, settings, wish, strength),
         wish=wish,
-        strength=strength or usual(strengths),
+        strength=strength,
         prompts=tuple(prompts),
         is_finished=history.end is not None and history.end["event"] == "finished",
         kept=kept,

@@ -35,11 +35,6 @@ class _OfRow(Message):
         self.form = form
         self.row_id = row_id
 
-    @property
-    def control(self) -> "RowsForm":
-        """The form."""
-        return self.form
-
 
 class RowsForm(RowsView, can_focus=True):
     """Rows above, the help of the row under the cursor below.
@@ -74,6 +69,9 @@ class RowsForm(RowsView, can_focus=True):
     class Chosen(_OfRow):
         """Enter on a row that is an action."""
 
+    class Complained(_OfRow):
+        """What is wrong with texts that were not taken has changed; the row is that under the cursor."""
+
     class Moved(_OfRow):
         """The cursor is on another row."""
 
@@ -97,6 +95,7 @@ class RowsForm(RowsView, can_focus=True):
         self._completions = dict(completions or {})
         self._editor: Editor | None = None
         self._told = ""
+        self._refused: dict[str, tuple[str, str]] = {}
 
     @property
     def cursor_row(self) -> Row | None:
@@ -268,6 +267,9 @@ class RowsForm(RowsView, can_focus=True):
 
     def _tell(self) -> None:
         row = self.cursor_row
+        if self._refused != self._listing.refused:
+            self._refused = dict(self._listing.refused)
+            self.post_message(self.Complained(self, row.id if row is not None else ""))
         if row is not None and row.id != self._told:
             self._told = row.id
             self.post_message(self.Moved(self, row))

@@ -12,6 +12,7 @@ from textual.widgets.option_list import Option
 from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.widgets.form_lines import Row
+from loratui.tui.widgets.text_field import TextLines
 
 Check = Callable[[str, str], str]
 
@@ -70,7 +71,7 @@ class Entries(Dialog[str | None]):
             yield Static(printable(self._row.label), classes="dialog-title", markup=False)
             if self._row.help:
                 yield Static(printable(self._row.help), classes="dialog-text", markup=False)
-            entries = TextArea(self._row.editable_text, compact=True, tab_behavior="focus", id="entries")
+            entries = TextLines(self._row.editable_text, compact=True, tab_behavior="focus", id="entries")
             entries.highlight_cursor_line = False
             yield entries
             yield Static(id="remark", classes="complaint", markup=False)

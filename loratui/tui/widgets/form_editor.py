@@ -6,14 +6,14 @@ from typing import ClassVar
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.message import Message
-from textual.widgets import Input
 
 from loratui.tui.widgets.form_paths import common_beginning
+from loratui.tui.widgets.text_field import TextField
 
 Complete = Callable[[str], list[str]]
 
 
-class Editor(Input):
+class Editor(TextField):
     """One line without a border. Enter and Esc end it, the arrows leave it, Tab completes."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

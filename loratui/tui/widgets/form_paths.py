@@ -4,13 +4,15 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from loratui.safe_text import printable
+
 _MOST = 200
 
 
 def complete_path(text: str) -> list[str]:
     """The paths that `text` may become, in order: folders end in `/`, hidden ones only when asked for.
 
-    Returns [] where the folder cannot be read.
+    Names with characters that a terminal might obey are not offered. Returns [] where the folder cannot be read.
     """
     folder_text, _, beginning = text.rpartition("/")
     folder_text = f"{folder_text}/" if "/" in text else ""
@@ -22,11 +24,16 @@ def complete_path(text: str) -> list[str]:
             found = [
                 f"{folder_text}{entry.name}{'/' if entry.is_dir() else ''}"
                 for entry in entries
-                if entry.name.startswith(beginning) and (beginning.startswith(".") or not entry.name.startswith("."))
+                if _may_be_offered(entry.name, beginning)
             ]
     except (OSError, RuntimeError, ValueError):
         return []
     return sorted(found)[:_MOST]
+
+
+def _may_be_offered(name: str, beginning: str) -> bool:
+    is_asked_for = beginning.startswith(".") or not name.startswith(".")
+    return name.startswith(beginning) and is_asked_for and printable(name) == name
 
 
 def common_beginning(candidates: Iterable[str]) -> str:

@@ -261,3 +261,29 @@ async def _run_into_a_fault(profile: str, apps: list[Wizard]) -> None:
 
 def _fail() -> None:
     raise RuntimeError("the cat sat on the keyboard")
+
+
+async def test_a_run_without_a_saved_profile_can_be_looked_at_and_tried(tmp_path: Path, loratui_home: Path) -> None:
+    small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
+    run = new_run(small, loratui_home / "data" / "runs")
+    async with wizard() as pilot:
+        pilot.app.session.show_run(run)
+        for key, mode in (("5", "train"), ("6", "try"), ("4", "try")):
+            await pilot.press(key)
+            await pilot.pause()
+            assert pilot.app.current_mode == mode
+
+
+async def test_a_person_can_leave_even_where_runs_cannot_be_looked_for(profile: str, loratui_home: Path) -> None:
+    async with wizard(profile=profile, mode="settings") as pilot:
+        # A queue that is a file: whoever lists it gets an error that nobody expects.
+        queue = loratui_home / "data" / "queue"
+        queue.parent.mkdir(parents=True, exist_ok=True)
+        queue.write_text("not a directory")
+        await pilot.press("q")
+        await pilot.pause(0.5)
+        if pilot.app.is_running:
+            assert "Leave loratui?" in "\n".join(screen_text(pilot))
+            await pilot.press("enter")
+            await pilot.pause(0.5)
+        assert not pilot.app.is_running

@@ -1,6 +1,7 @@
 """Try as a person uses it: what is shown of a run, what the keys draw, keep and hand over."""
 
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -254,7 +255,7 @@ async def test_y_shows_tag_paths_and_the_line_that_fetches_them(
 
 
 async def test_without_a_run_it_says_what_comes_first(tmp_path: Path) -> None:
-    saved(finished_run(tmp_path, tmp_path / "p", runs_directory(), random_loras=False))
+    shutil.rmtree(saved(finished_run(tmp_path, tmp_path / "p", runs_directory(), random_loras=False)).path)
     async with trying(None) as pilot:
         await until(pilot, "There is nothing to try yet. Train first: 5 goes there.")
         assert pilot.app.session.unmet("try")  # type: ignore[attr-defined]

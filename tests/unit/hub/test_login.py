@@ -11,6 +11,7 @@ import pytest
 from loratui.errors import AccountError
 from loratui.hub import device_login
 from loratui.hub.login import sign_in, sign_out, stored_tokens, switch, who, why_no_token
+from tests.permissions import bound_by_permissions
 from tests.unit.hub.in_process import use_endpoint, use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub
 
@@ -97,6 +98,40 @@ def test_no_token_in_errors_logs_and_arguments(
     with pytest.raises(AccountError, match="cannot be reached") as caught:
         sign_in(LAPTOP)
     assert LAPTOP not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize("ask", [stored_tokens, who, sign_out, lambda: switch("laptop")])
+def test_tokens_that_cannot_be_read_are_told_in_a_sentence(
+    hub: StubHub, tmp_path: Path, ask: Callable[[], object]
+) -> None:
+    sign_in(LAPTOP)
+    token = tmp_path / "hf" / "token"
+    (tmp_path / "hf").chmod(0)
+    with pytest.raises(AccountError, match=r"cannot be read: Permission denied\.|cannot be stored") as caught:
+        bound_by_permissions(ask)
+    assert caught.value.__cause__ is None
+    (tmp_path / "hf").chmod(0o700)
+    token.chmod(0)
+    assert not bound_by_permissions(token.exists) or token.stat().st_mode & 0o777 == 0
+    with pytest.raises(AccountError, match=r"cannot be read: Permission denied\.") as caught:
+        bound_by_permissions(stored_tokens)
+    assert str(token) in caught.value.todo
+
+
+def test_a_directory_in_the_tokens_place_is_told_in_a_sentence(hub: StubHub, tmp_path: Path) -> None:
+    (tmp_path / "hf" / "token").mkdir(parents=True)
+    for ask in (stored_tokens, who):
+        with pytest.raises(AccountError, match=r"cannot be read: Is a directory\.") as caught:
+            ask()
+        assert str(tmp_path / "hf" / "token") in caught.value.todo
+    with pytest.raises(BaseModelError, match=r"cannot be read: Is a directory\."):
+        ask_hub(locate("emi/base"))
+
+
+@pytest.mark.parametrize("told", [{"name": "emi", "auth": "yes"}, {"name": 3, "auth": {"accessToken": ["x"]}}, {}])
+def test_an_answer_of_another_kind_is_somebody_of_whom_little_is_known(hub: StubHub, told: object) -> None:
+    hub.accounts[LAPTOP] = StubAccount(told=told)
+    assert sign_in(LAPTOP).permission == ""
 
 
 def test_a_code_typed_elsewhere_signs_in(hub: StubHub, tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from loratui.locks import take_lock
 from loratui.profile.schema import Profile
 from loratui.profile.store import write_profile
 from loratui.runs.commands import STOP, send
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event, read_events
 from loratui.runs.history import fold
-from loratui.runs.lock import is_alive, take_lock, worker_pid
+from loratui.runs.lock import is_alive, worker_pid
 from loratui.runs.notify import notice
 from loratui.runs.queue import add_ticket, ticket_of
 from loratui.runs.slots import Wish

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from loratui.locks import take_lock
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
 from loratui.runs.glance import Glances
-from loratui.runs.lock import hold_lock, take_lock
+from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket
 from loratui.runs.slots import Wish
 from tests.small_dataset import new_run, small_profile, write_pictures

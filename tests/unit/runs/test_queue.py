@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from loratui.locks import take_lock
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_events
-from loratui.runs.lock import take_lock
 from loratui.runs.queue import add_ticket, clear_away, describe_slots, left_behind, take_back, ticket_of, tickets
 from loratui.runs.slots import Wish, queue_directory
 from loratui.runs.state import run_state

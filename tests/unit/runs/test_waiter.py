@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from loratui.environment import gpu
+from loratui.locks import take_lock
 from loratui.profile.schema import Profile
 from loratui.profile.store import write_profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_events
 from loratui.runs.history import fold
-from loratui.runs.lock import is_attended, take_lock
+from loratui.runs.lock import is_attended
 from loratui.runs.queue import add_ticket, take_back, tickets
 from loratui.runs.slots import Wish, release, slot_holders, slots_of, try_slots
 from loratui.runs.state import run_state

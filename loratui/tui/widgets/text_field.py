@@ -1,0 +1,45 @@
+"""The fields to type in: what a terminal might obey is drawn as a sign of one cell, and stays in the text.
+
+A profile, a caption or a pasted text may hold such characters. All text fields of the program are made of these two.
+"""
+
+from rich.cells import cell_len
+from rich.text import Text
+from textual.widgets import Input, TextArea
+
+from loratui.safe_text import masked
+
+
+class TextField(Input):
+    """One line."""
+
+    def validate_placeholder(self, placeholder: str) -> str:
+        """Keep the placeholder safe too: it may come from a file's name."""
+        return masked(placeholder)
+
+    @property
+    def _value(self) -> Text:
+        """What is drawn. Textual asks for it to draw and to measure."""
+        if self.password:
+            return super()._value
+        return Text(masked(self.value), no_wrap=True, overflow="ignore", end="")
+
+    def _position_to_cell(self, position: int) -> int:
+        return cell_len(masked(self.value[:position]))
+
+    def _cell_offset_to_index(self, offset: int) -> int:
+        cells = offset + self.scroll_offset.x
+        for index, character in enumerate(masked(self.value)):
+            cells -= cell_len(character)
+            if cells < 0:
+                return index
+        return len(self.value)
+
+
+class TextLines(TextArea):
+    """Several lines."""
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is drawn; its tabs are for the field itself to draw."""
+        line = self.document.get_line(line_index)
+        return Text("\t".join(map(masked, line.split("\t"))), end="", no_wrap=True)
