@@ -82,7 +82,7 @@ def environment(folder: Path, body: str = TRAINS) -> dict[str, str]:
 TRIES = """
 from dataclasses import asdict
 from PIL import Image
-from loratui.runs.trying import Asked
+from loratui.runs.trying import Asked, Wish
 asked_for = Asked(run)
 while True:
     heed(0)
@@ -96,12 +96,18 @@ while True:
         asked_for.is_answered(request)
         continue
     (run.path / "cells").mkdir(exist_ok=True)
-    for place, strength in enumerate(request.settings.strengths):
+    settings = request.settings
+    cells = [
+        (Wish.of(settings, request.size, prompt=prompt, seed=seed, label=label, base=request.base), strength)
+        for label, _ in request.files for prompt in settings.prompts for seed in settings.seeds
+        for strength in settings.strengths
+    ]
+    for place, (row, strength) in enumerate(cells):
         heed(0)
-        events.write("drawing", request=request.id, done=place, of=len(request.settings.strengths))
-        file = run.path / "cells" / f"{abs(hash(request.first_row))}_{strength:g}.png"
+        events.write("drawing", request=request.id, done=place, of=len(cells))
+        file = run.path / "cells" / f"{abs(hash(row))}_{strength:g}.png"
         Image.new("RGB", (64, 64), (40, int(120 * abs(strength)) % 256, 90)).save(file)
-        events.write("cell", request=request.id, file=file, strength=strength, wish=asdict(request.first_row))
+        events.write("cell", request=request.id, file=file, strength=strength, wish=asdict(row))
     grid = None
     if request.kind == "grid":
         grid = request.directory / (request.stem + "-grid-v2.png")

@@ -36,6 +36,8 @@ class TerminalSession:
                 os._exit(127)
         self._said = bytearray()
         self._gone = False
+        self._is_read = threading.Event()
+        self._is_read.set()
         self._status: int | None = None
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -66,6 +68,10 @@ class TerminalSession:
         """Type; "\\x03" is Ctrl+C."""
         os.write(self._terminal, keys.encode())
 
+    def stall(self) -> None:
+        """Read nothing any more, as a link that hangs: what the program writes piles up until it has to wait."""
+        self._is_read.clear()
+
     def hang_up(self) -> None:
         """Take the terminal away, as a dropped link does: the program gets SIGHUP."""
         self._gone = True
@@ -80,6 +86,7 @@ class TerminalSession:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
                 self._status = os.waitstatus_to_exitcode(status)
+                self._is_read.set()
             else:
                 assert time.monotonic() < deadline, f"It does not end:\n{self.said}"
                 time.sleep(0.02)
@@ -91,6 +98,7 @@ class TerminalSession:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._is_read.set()
         if self._status is None:
             with contextlib.suppress(ProcessLookupError, ChildProcessError):
                 os.kill(self.pid, signal.SIGKILL)
@@ -101,6 +109,8 @@ class TerminalSession:
     def _read(self) -> None:
         with contextlib.suppress(OSError):
             while True:
+                if not self._gone:
+                    self._is_read.wait()
                 # A terminal is not closed while somebody reads from it.
                 if not select.select([self._terminal], [], [], 0.05)[0]:
                     if self._gone:

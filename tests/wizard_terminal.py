@@ -108,6 +108,13 @@ class WizardTerminal(TerminalSession):
             return [line.rstrip() for line in self._screen.display]
 
     @property
+    def reversed_text(self) -> str:
+        """What is drawn with foreground and background exchanged."""
+        with self._drawing:
+            rows = [[self._screen.buffer[y][x] for x in range(self._screen.columns)] for y in range(self._screen.lines)]
+        return "".join(cell.data for row in rows for cell in row if cell.reverse)
+
+    @property
     def title(self) -> str:
         """The terminal's title."""
         titles = _TITLE.findall(self.sent)

@@ -1,10 +1,8 @@
-"""Writing captions: the first line of a file, by rename, with a journal that can take every change back.
+"""Caption files as an editor needs them: the first line in whatever encoding, and writing it back by rename.
 
-What follows the first line is kept as it stands. Refuses to know pictures and settings.
+What follows the first line is kept as it stands. Refuses to know pictures, settings and what was done before.
 """
 
-import hashlib
-import json
 import os
 import re
 import secrets
@@ -14,44 +12,77 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.dataset.captions import MAX_BYTES, UTF_16_MARKS, with_trigger
-from loratui.dataset.problems import DatasetFault, counted, name_some
+from loratui.dataset.problems import DatasetFault
 from loratui.dataset.regular_files import open_regular
-from loratui.paths import data_directory
 from loratui.safe_text import printable
 
-# A person takes back what was done a moment ago; older groups are forgotten.
-_GROUPS_KEPT = 200
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True)
 class EditableCaption:
-    """A caption as an editor shows it: the first line, and the encoding in which the file was found."""
+    """A caption as an editor shows it.
+
+    Attributes:
+        text: The first line.
+        encoding: In which the file was found.
+        content: All bytes of the file as they were read; None where there is no file.
+    """
 
     text: str
     encoding: str
+    content: bytes | None
+
+    @classmethod
+    def of(cls, content: bytes | None) -> "EditableCaption":
+        """The caption in a file that has this content."""
+        if content is None:
+            return cls("", "UTF-8", None)
+        text, encoding = _decoded(content)
+        return cls(_LINE_BREAK.split(text, maxsplit=1)[0].strip(), encoding, content)
+
+    def edited(self, text: str) -> "EditableCaption":
+        """What becomes of it with `text` as the caption; the same where UTF-8 says so already, or there is nothing."""
+        line = _one_line(text)
+        if line == self.text and (self.content is None or self.encoding == "UTF-8"):
+            return self
+        return EditableCaption.of(with_first_line(self.content, line))
 
 
 @dataclass(frozen=True)
-class Undone:
-    """What came of taking back a group: its label, the files that are as before, and those left as they are."""
+class TriggerChanges:
+    """The trigger word in front of captions: what would be written, what the files say now, and which cannot change."""
 
-    label: str
-    restored: tuple[Path, ...]
+    captions: Mapping[Path, str]
+    found: Mapping[Path, EditableCaption]
     left_alone: tuple[Path, ...]
 
 
 def read_for_editing(path: Path) -> EditableCaption:
-    """Read the first line of a caption file in whatever encoding it has; a missing file is an empty caption.
+    """Read a caption file in whatever encoding it has; a missing file is an empty caption.
 
     Raises:
         DatasetFault: As `read_caption_file`, except that other encodings than UTF-8 are understood.
     """
-    content = _content(path)
-    if content is None:
-        return EditableCaption("", "UTF-8")
-    text, encoding = _decoded(content)
-    return EditableCaption(_LINE_BREAK.split(text, maxsplit=1)[0].strip(), encoding)
+    return EditableCaption.of(read_content(path))
+
+
+def refuse_read_only(path: Path) -> None:
+    """Respect a file that somebody has protected, which a rename would pass over.
+
+    Raises:
+        DatasetFault: "caption-read-only".
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return  # there is none yet, or whoever opens it will say what is wrong
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise DatasetFault(
+            "caption-read-only",
+            f"{printable(path.name)}: the caption is read-only and stays as it is.",
+            "To change it, allow writing first: chmod u+w.",
+        )
 
 
 def with_first_line(content: bytes | None, caption: str) -> bytes:
@@ -61,7 +92,7 @@ def with_first_line(content: bytes | None, caption: str) -> bytes:
         content: The file as it is; None where there is none.
         caption: The new caption; its own line breaks become spaces.
     """
-    line = _LINE_BREAK.sub(" ", caption).strip()
+    line = _one_line(caption)
     if content is None:
         return f"{line}\n".encode()
     text, _ = _decoded(content)
@@ -69,154 +100,33 @@ def with_first_line(content: bytes | None, caption: str) -> bytes:
     return (line + text[end.start() :] if end else line).encode()
 
 
-def put_trigger_in_front(paths: Sequence[Path], trigger: str) -> tuple[dict[Path, str], tuple[Path, ...]]:
-    """The captions that `trigger` must still be written into, and the files that cannot be read.
+def put_trigger_in_front(paths: Sequence[Path], trigger: str) -> TriggerChanges:
+    """The captions that `trigger` must still be written into, and the files that cannot be read or written.
 
     Args:
         paths: Caption files that exist.
         trigger: The word; captions that hold it already, and empty ones, stay as they are.
     """
-    changes: dict[Path, str] = {}
-    unreadable: list[Path] = []
+    captions: dict[Path, str] = {}
+    found: dict[Path, EditableCaption] = {}
+    left_alone: list[Path] = []
     for path in dict.fromkeys(paths):
         try:
-            text = read_for_editing(path).text
+            now = read_for_editing(path)
+            if now.text and (caption := with_trigger(now.text, trigger)) != now.text:
+                refuse_read_only(path)
+                captions[path], found[path] = caption, now
         except DatasetFault:
-            unreadable.append(path)
-            continue
-        if text and (caption := with_trigger(text, trigger)) != text:
-            changes[path] = caption
-    return changes, tuple(unreadable)
+            left_alone.append(path)
+    return TriggerChanges(captions, found, tuple(left_alone))
 
 
-class CaptionJournal:
-    """Writes captions in groups, each of which can be taken back as one, also by a later session.
+def read_content(path: Path) -> bytes | None:
+    """All bytes of a caption file; None where there is none.
 
-    A group is put down before its first file is touched; so a change that was cut short can be taken back too.
+    Raises:
+        DatasetFault: "caption-too-long", or as `open_regular`.
     """
-
-    def __init__(self, directory: Path) -> None:
-        """Open the journal that is kept in `directory`, which need not exist yet."""
-        self._directory = directory
-
-    @classmethod
-    def of(cls, root: Path) -> "CaptionJournal":
-        """The journal of the dataset at `root`, among what loratui keeps for itself."""
-        name = hashlib.sha256(os.fsencode(os.path.realpath(root))).hexdigest()[:16]
-        return cls(data_directory() / "caption-journals" / name)
-
-    @property
-    def last(self) -> str:
-        """The label of the group that `undo` would take back; empty when there is none."""
-        groups = self._groups()
-        return _label(groups[-1]) if groups else ""
-
-    def write(self, captions: Mapping[Path, str], label: str) -> tuple[Path, ...]:
-        """Write captions as one group and return the files that changed.
-
-        Args:
-            captions: For each file, existing or not, its new first line.
-            label: What is done, for a person: "caption of 4.png".
-
-        Raises:
-            DatasetFault: "caption-not-written"; what was written until then can be taken back.
-        """
-        changes = [
-            (path, before, after)
-            for path, caption in captions.items()
-            if (after := with_first_line(before := _content(path), caption)) != before and (before or after.strip())
-        ]
-        if not changes:
-            return ()
-        self._put_down(label, changes)
-        for number, (path, _, after) in enumerate(changes):
-            try:
-                _replace(path, after)
-            except OSError as error:
-                raise _not_written(path, error, number, len(changes)) from error
-        return tuple(path for path, _, _ in changes)
-
-    def undo(self) -> Undone | None:
-        """Take the newest group back: files that were changed again since are left alone. None when there is none.
-
-        Raises:
-            DatasetFault: "caption-not-written"; the group is kept, so that it can be tried again.
-        """
-        groups = self._groups()
-        if not groups:
-            return None
-        group = _read_group(groups[-1])
-        restored: list[Path] = []
-        left_alone: list[Path] = []
-        for path, before, after in group:
-            try:
-                now = _content(path)
-                if now not in (before, after):
-                    left_alone.append(path)
-                    continue
-                if now != before:
-                    _restore(path, before)
-                restored.append(path)
-            except DatasetFault:
-                left_alone.append(path)
-            except OSError as error:
-                raise _not_written(path, error, len(restored), len(group)) from error
-        label = _label(groups[-1])
-        groups[-1].unlink(missing_ok=True)
-        return Undone(label, tuple(restored), tuple(left_alone))
-
-    def _groups(self) -> list[Path]:
-        return sorted(self._directory.glob("[0-9]*.json"))
-
-    def _put_down(self, label: str, changes: Sequence[tuple[Path, bytes | None, bytes]]) -> None:
-        groups = self._groups()
-        number = int(groups[-1].stem) + 1 if groups else 1
-        # Paths and contents as latin-1 text: every byte has a place in it, whatever the encoding was.
-        entries = [
-            [_as_text(os.fsencode(path)), None if before is None else _as_text(before), _as_text(after)]
-            for path, before, after in changes
-        ]
-        try:
-            self._directory.mkdir(parents=True, exist_ok=True)
-            text = json.dumps({"label": label, "changes": entries})
-            _replace(self._directory / f"{number:08}.json", text.encode(), durable=True)
-            for old in groups[: max(0, len(groups) + 1 - _GROUPS_KEPT)]:
-                old.unlink(missing_ok=True)
-        except OSError as error:
-            raise DatasetFault(
-                "caption-not-written",
-                f"Nothing was changed: what is needed to take it back cannot be kept in {printable(self._directory)} "
-                f"({printable(error.strerror or error)}).",
-                "Make room on that disk, or make the folder writable.",
-            ) from error
-
-
-def _label(group: Path) -> str:
-    try:
-        return printable(json.loads(group.read_bytes())["label"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return "captions"
-
-
-def _as_text(content: bytes) -> str:
-    return content.decode("latin-1")
-
-
-def _read_group(group: Path) -> list[tuple[Path, bytes | None, bytes]]:
-    try:
-        return [
-            (
-                Path(os.fsdecode(path.encode("latin-1"))),
-                None if before is None else before.encode("latin-1"),
-                after.encode("latin-1"),
-            )
-            for path, before, after in json.loads(group.read_bytes())["changes"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []  # damaged by somebody else: there is nothing that could be put back
-
-
-def _content(path: Path) -> bytes | None:
     if not os.path.lexists(path):
         return None
     with open_regular(path) as file:
@@ -230,19 +140,11 @@ def _content(path: Path) -> bytes | None:
     return content
 
 
-def _decoded(content: bytes) -> tuple[str, str]:
-    """Text and the encoding's name: UTF-8, UTF-16 by its mark, else what Windows editors once wrote."""
-    if content.startswith(UTF_16_MARKS):
-        with suppress(UnicodeDecodeError):
-            return content.decode("utf-16"), "UTF-16"
-    for codec, name in (("utf-8-sig", "UTF-8"), ("cp1252", "Windows-1252")):
-        with suppress(UnicodeDecodeError):
-            return content.decode(codec), name
-    return content.decode("latin-1"), "Latin-1"
+def replace_content(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Write beside the file and rename; a symbolic link stays one, and the file keeps its permissions.
 
-
-def _replace(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Write beside the file and rename; a link stays a link, and the file keeps its permissions.
+    A hard link is parted: other names of the file keep the old text. Writing in place would spare it, but could leave
+    half a caption behind, and copies made by linking are mostly meant to be apart.
 
     Args:
         path: The file.
@@ -255,7 +157,7 @@ def _replace(path: Path, content: bytes, *, durable: bool = False) -> None:
         # Not by tempfile, whose files are for their owner only: a new caption gets the rights that any file gets.
         descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
         with os.fdopen(descriptor, "wb") as file:
-            with suppress(FileNotFoundError):
+            with suppress(OSError):  # a new file; or exFAT and CIFS, which have no permissions to keep
                 os.fchmod(descriptor, target.stat().st_mode & 0o7777)
             file.write(content)
             if durable:
@@ -268,17 +170,16 @@ def _replace(path: Path, content: bytes, *, durable: bool = False) -> None:
         raise
 
 
-def _restore(path: Path, before: bytes | None) -> None:
-    if before is None:
-        path.unlink(missing_ok=True)
-    else:
-        _replace(path, before)
+def _one_line(caption: str) -> str:
+    return _LINE_BREAK.sub(" ", caption).strip()
 
 
-def _not_written(path: Path, error: OSError, done: int, of: int) -> DatasetFault:
-    so_far = f" {counted(done, 'caption')} of {of} had been written; they can be taken back." if done else ""
-    return DatasetFault(
-        "caption-not-written",
-        f"{name_some([path])}: the caption cannot be written ({printable(error.strerror or error)}).{so_far}",
-        f"Make {printable(path.parent)} writable, or make room on its disk.",
-    )
+def _decoded(content: bytes) -> tuple[str, str]:
+    """Text and the encoding's name: UTF-8, UTF-16 by its mark, else what Windows editors once wrote."""
+    if content.startswith(UTF_16_MARKS):
+        with suppress(UnicodeDecodeError):
+            return content.decode("utf-16"), "UTF-16"
+    for codec, name in (("utf-8-sig", "UTF-8"), ("cp1252", "Windows-1252")):
+        with suppress(UnicodeDecodeError):
+            return content.decode(codec), name
+    return content.decode("latin-1"), "Latin-1"

@@ -5,7 +5,8 @@ Lists names only; what is wrong with the pictures themselves is said by `checks`
 
 import difflib
 import os
-from collections.abc import Sequence
+import shlex
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,7 @@ from typing import Literal
 from loratui.dataset.folders import Listing, find_folders, list_folder, natural_order, search_deeper
 from loratui.dataset.problems import DatasetFault, counted
 from loratui.dataset.repeats import read_folder_name
+from loratui.profile.fields import why_not_plain
 from loratui.safe_text import printable
 
 _MOST_COMPLETIONS = 200
@@ -48,6 +50,20 @@ class Proposal:
 def absolute(text: str) -> Path:
     """The folder that `text` names, with ~ for the home and from here where it is relative."""
     return Path(os.path.abspath(os.path.expanduser(text.strip())))
+
+
+def unquoted(text: str) -> str:
+    """The path in a text as a terminal pastes it: in quotes, or with backslashes before what a shell would obey.
+
+    A folder that has such signs in its name is meant as it is written.
+    """
+    if not set(text) & set("'\"\\") or os.path.lexists(absolute(text)):
+        return text
+    try:
+        words = shlex.split(text)
+    except ValueError:  # a quotation that does not end
+        return text
+    return words[0] if len(words) == 1 else text
 
 
 def shown(path: Path | str) -> str:
@@ -93,6 +109,8 @@ def propose(text: str, repeats: int = 1) -> Proposal:
         repeats: Of folders without a number.
     """
     path = absolute(text)
+    if reason := why_not_plain(str(path)):
+        return Proposal(path, "wrong", what=f"The path {shown(path)} {reason}.", todo="Rename the folder.")
     try:
         folders, listings, _ = find_folders(path, repeats)
     except DatasetFault as fault:
@@ -101,7 +119,7 @@ def propose(text: str, repeats: int = 1) -> Proposal:
     if not pictures:
         return Proposal(path, "empty", what=f"There are no pictures in {shown(path)} yet.")
     names = ", ".join(f"{printable(folder.path.name)} {folder.repeats}×" for folder in folders[:3])
-    more = f" and {len(folders) - 3} more folders" if len(folders) > 3 else ""
+    more = f" and {counted(len(folders) - 3, 'more folder')}" if len(folders) > 3 else ""
     captions = sum(_caption_count(listing) for listing in listings)
     what = f"{counted(pictures, 'picture')}, {counted(captions, 'caption')} ({names}{more})."
     return Proposal(path, "usable", pictures, captions, what, instead=_with_siblings(path))
@@ -124,7 +142,7 @@ def _instead_of(path: Path, fault: DatasetFault) -> Proposal:
     what, todo = _with_short_home(fault.what), _with_short_home(fault.todo)
     match fault.code:
         case "wrong-level":
-            return Proposal(path, "wrong", what=what, todo=todo, instead=tuple(search_deeper(path)))
+            return Proposal(path, "wrong", what=what, todo=todo, instead=_plain(search_deeper(path)))
         case "no-images" if _is_empty(path):
             return Proposal(path, "empty", what=f"There are no pictures in {shown(path)} yet.")
         case "not-a-folder":
@@ -180,7 +198,12 @@ def _spelled_alike(path: Path) -> tuple[Path, ...]:
     wanted, *rest = path.relative_to(nearest).parts
     near = difflib.get_close_matches(wanted.casefold(), [name.casefold() for name in names], n=3)
     found = [nearest / name for key in near for name in names if name.casefold() == key]
-    return tuple(dict.fromkeys(one.joinpath(*rest) if one.joinpath(*rest).is_dir() else one for one in found))
+    return _plain(dict.fromkeys(one.joinpath(*rest) if one.joinpath(*rest).is_dir() else one for one in found))
+
+
+def _plain(paths: Iterable[Path]) -> tuple[Path, ...]:
+    """Those that can stand in a profile."""
+    return tuple(path for path in paths if not why_not_plain(str(path)))
 
 
 def _can_make(path: Path) -> bool:

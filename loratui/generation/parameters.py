@@ -11,6 +11,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from loratui.generation.publish import publish
+from loratui.lora_file.card import SOFTWARE
 
 SHORT_MODEL_HASH = 10
 SHORT_LORA_HASH = 12
@@ -60,7 +61,7 @@ class Parameters:
 
 
 def write_png(image: Image.Image, path: Path, parameters: Parameters) -> None:
-    """Write the picture with its `parameters` chunk; the file appears whole or not at all.
+    """Write the picture with its `parameters` chunk, and who drew it; the file appears whole or not at all.
 
     Raises:
         GenerationError: the file could not be written.
@@ -69,6 +70,7 @@ def write_png(image: Image.Image, path: Path, parameters: Parameters) -> None:
     # A chunk's text can hold neither NUL nor the lone surrogates that stand for undecodable bytes in file names.
     text = parameters.text().replace("\0", "").encode("utf-8", "replace").decode("utf-8")
     chunk.add_text("parameters", text)
+    chunk.add_text("Software", SOFTWARE)
     publish(path, lambda stream: image.save(stream, format="PNG", pnginfo=chunk))
 
 

@@ -10,7 +10,7 @@ import gc
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -31,6 +31,10 @@ from loratui.runs.trying import Asked, Request, Wish, is_wanted_elsewhere
 _INTERVAL = 0.1
 _SECONDS_BETWEEN_PROGRESS = 0.2
 _SECONDS_BETWEEN_LOOKS = 1.0
+_OUT_OF_MEMORY: dict[str, Any] = {
+    "what": "OutOfMemory: the GPU's memory does not hold this base, its LoRAs and the picture.",
+    "todo": "Close what else uses the GPU, or make the pictures smaller (comparison.width and height).",
+}
 Leaving = Literal["idle", "wanted"]
 
 
@@ -43,6 +47,10 @@ class Events(Protocol):
 
 class _Overtaken(Exception):
     """What is being drawn is not wanted any more, or not now."""
+
+
+class _Wanted(Exception):
+    """Somebody else waits for the device."""
 
 
 class Trying:
@@ -76,24 +84,29 @@ class Trying:
         self._attached = contextlib.ExitStack()
         self._loaded: tuple[Any, list[LoadedLora]] | None = None
         self._told_at = 0.0
+        self._looked_at = time.monotonic()
 
     def work(self) -> Leaving:
-        """Draw what is asked for, until nobody asks any more, or somebody waits for the device."""
-        since = looked_at = time.monotonic()
+        """Draw what is asked for, until nobody asks any more, or somebody waits for the device.
+
+        A grid that is not done by then stays asked for: whoever waits for it has a worker started again.
+        """
+        since = time.monotonic()
         while True:
             self._heed()
             self._listen()
             request, now = self._asked.next, time.monotonic()
             if request is not None:
-                self._answer(request)
+                try:
+                    self._answer(request)
+                except _Wanted:
+                    return "wanted"
                 since = time.monotonic()
                 continue
             if now - since > self._asked.idle_seconds:
                 return "idle"
-            if now - looked_at > _SECONDS_BETWEEN_LOOKS:
-                looked_at = now
-                if is_wanted_elsewhere(self._trying):
-                    return "wanted"
+            if self._is_wanted():
+                return "wanted"
             time.sleep(_INTERVAL)
 
     def _listen(self) -> None:
@@ -101,16 +114,27 @@ class Trying:
         while self._asked.superseded:
             self._events.write("superseded", request=self._asked.superseded.pop())
 
+    def _is_wanted(self) -> bool:
+        """Whether somebody else waits for the device; looked at now and then."""
+        now = time.monotonic()
+        if now - self._looked_at < _SECONDS_BETWEEN_LOOKS:
+            return False
+        self._looked_at = now
+        return is_wanted_elsewhere(self._trying)
+
     def _answer(self, request: Request) -> None:
+        kind, fields = "refused", _OUT_OF_MEMORY
         try:
-            with self._memory_told():
-                answer = self._draw(request) if request.kind == "draw" else self._fill(request)
+            kind, fields = "done", self._draw(request) if request.kind == "draw" else self._fill(request)
         except _Overtaken:
             return
+        except torch.OutOfMemoryError:
+            pass  # not unloaded here: the frames that the error holds hold the base
         except LoratuiError as error:
-            self._events.write("refused", request=request.id, what=error.what, todo=error.todo)
-        else:
-            self._events.write("done", request=request.id, **answer)
+            fields = {"what": error.what, "todo": error.todo}
+        if fields is _OUT_OF_MEMORY:
+            self._unload()
+        self._events.write(kind, request=request.id, **fields)
         self._asked.is_answered(request)
 
     def _draw(self, request: Request) -> dict[str, Any]:
@@ -145,8 +169,19 @@ class Trying:
         load = self._base_called if len(names) == 1 else self._load_alone
         loaders = [functools.partial(load, name) for name in names]
         counts = (len(settings.seeds), len(request.files), len(names))
+        is_drawing = is_further = False
+
+        def on_progress(done: int, of: int) -> None:
+            nonlocal is_drawing
+            # Each turn at the device draws at least one cell more than the turn before.
+            if is_further and self._is_wanted():
+                raise _Wanted
+            is_drawing = True
+            self._go_on(request, done, of)
 
         def on_cell(cell: Cell) -> None:
+            nonlocal is_further
+            is_further = is_drawing
             scene, seed, file, number = place_of_row(cell.row, *counts)
             wish = Wish.of(
                 settings,
@@ -165,7 +200,7 @@ class Trying:
             self._trying.comparison,
             size=request.size,
             on_cell=on_cell,
-            on_progress=lambda done, of: self._go_on(request, done, of),
+            on_progress=on_progress,
             drawn=self._drawn,
         )
         return {"grid": put_beside(result.grid, request.directory, request.stem), "cells": len(result.cells)}
@@ -234,15 +269,3 @@ class Trying:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-
-    @contextlib.contextmanager
-    def _memory_told(self) -> Iterator[None]:
-        """Say plainly that memory does not suffice, and give back what is held."""
-        try:
-            yield
-        except torch.OutOfMemoryError as error:
-            self._unload()
-            raise LoratuiError(
-                "OutOfMemory: the GPU's memory does not hold this base, its LoRAs and the picture.",
-                "Close what else uses the GPU, or make the pictures smaller (comparison.width and height).",
-            ) from error

@@ -173,19 +173,18 @@ def _read(ask: Callable[[], T]) -> T:
     Raises:
         AccountError: it cannot be read.
     """
-    try:
-        return ask()
-    except OSError as failure:
-        if failure.filename is None:
-            raise _error(failure) from None
-        reason = failure.strerror or type(failure).__name__
-        raise AccountError(
-            f"The stored token cannot be read: {reason}.", f"Look at {printable(failure.filename)}, or set HF_TOKEN."
-        ) from None
-    except Exception as failure:
-        if not is_hub_failure(failure):
-            raise
-        raise _error(failure) from None
+
+    def ask_files() -> T:
+        try:
+            return ask()
+        except OSError as failure:
+            if failure.filename is None:  # it is not about a file
+                raise
+            reason = failure.strerror or type(failure).__name__
+            todo = f"Look at {printable(failure.filename)}, or set HF_TOKEN."
+            raise AccountError(f"The stored token cannot be read: {reason}.", todo) from None
+
+    return in_our_words(ask_files)
 
 
 def in_our_words(ask: Callable[[], T]) -> T:
@@ -197,7 +196,8 @@ def in_our_words(ask: Callable[[], T]) -> T:
     try:
         return ask()
     except Exception as failure:
-        if not is_hub_failure(failure):
+        # The last three: the library met an answer of a kind that it does not know.
+        if not is_hub_failure(failure) and not isinstance(failure, LookupError | TypeError | AttributeError):
             raise
         raise _error(failure) from None
 

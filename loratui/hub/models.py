@@ -32,6 +32,15 @@ def locate(base: str) -> BaseLocation:
     Raises:
         BaseModelError: it is none of the forms that are understood, or a path where nothing usable lies.
     """
+    try:
+        return _located(base)
+    except OSError as error:
+        raise BaseModelError(
+            f"{printable(base.strip())} cannot be read: {error.strerror or error}.", "Name a base that you may read."
+        ) from error
+
+
+def _located(base: str) -> BaseLocation:
     text = base.strip()
     if not text or any(ord(character) < 32 for character in text):
         raise BaseModelError("The base model's name is empty or contains control characters.", FORMS)

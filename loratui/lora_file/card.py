@@ -6,7 +6,7 @@ Knows files and the keys that those tools read; which picture and which strength
 import contextlib
 import json
 import os
-import tempfile
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from loratui.safe_text import printable
 
 PREFERRED_WEIGHT = "preferred weight"
 ACTIVATION_TEXT = "activation text"
+# What pictures of ours name in their `Software` chunk.
+SOFTWARE = "loratui"
 
 
 @dataclass(frozen=True)
@@ -33,11 +35,24 @@ class Card:
     activation: str = ""
 
 
-def write_card(lora: Path, card: Card) -> tuple[Path, Path]:
-    """Write a LoRA file's card beside it and return its picture and its JSON file.
+@dataclass(frozen=True)
+class WrittenCard:
+    """Where a card is.
+
+    Attributes:
+        is_own_picture: The picture that was there is a person's own, and stays.
+    """
+
+    picture: Path
+    described: Path
+    is_own_picture: bool
+
+
+def write_card(lora: Path, card: Card) -> WrittenCard:
+    """Write a LoRA file's card beside it.
 
     What a JSON file that is there says besides stays, an activation text that somebody wrote included; a picture is
-    replaced. Both appear whole or not at all.
+    replaced if loratui drew it. Both appear whole or not at all.
 
     Raises:
         LoraFileError: the picture is gone, the JSON file there is none, or nothing can be written.
@@ -49,14 +64,27 @@ def write_card(lora: Path, card: Card) -> tuple[Path, Path]:
     text = json.dumps(words, ensure_ascii=False, indent=4) + "\n"
     try:
         picture = card.picture.read_bytes()
-        _write(png, picture)
+        is_own = os.path.lexists(png) and not _is_drawn_here(png)
+        if not is_own:
+            _write(png, picture)
         _write(described, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise LoraFileError(
             f"The card of {printable(lora)} could not be written: {error.strerror or error}.",
             "Check that its folder can be written and has room.",
         ) from error
-    return png, described
+    return WrittenCard(png, described, is_own)
+
+
+def _is_drawn_here(png: Path) -> bool:
+    """Whether loratui drew a picture: it says so beside the `parameters`."""
+    from PIL import Image
+
+    try:
+        with Image.open(png, formats=["PNG"]) as picture:
+            return "parameters" in picture.info and picture.info.get("Software") == SOFTWARE
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
 
 
 def _read(described: Path) -> dict[str, Any]:
@@ -77,22 +105,16 @@ def _read(described: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: bytes) -> None:
     # The suffix keeps a half-written card out of the tools' lists.
-    descriptor, unfinished = tempfile.mkstemp(prefix=".loratui-", suffix=".part", dir=path.parent)
+    unfinished = path.with_name(f".loratui-{secrets.token_hex(8)}.part")
     try:
+        # Not by tempfile, whose files nobody else can read, a web server's user included.
+        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         with open(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(unfinished, _mode())
         os.replace(unfinished, path)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(unfinished)
         raise
-
-
-def _mode() -> int:
-    """What a new file's mode would be: mkstemp's own lets nobody else read it, a web server's user included."""
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -1,20 +1,23 @@
 """Which run a person means: by its name or the beginning of it, its LoRA's name, a path, or by saying nothing."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 from loratui.errors import RunError
 from loratui.paths import profiles_directory
 from loratui.profile.fields import why_not_a_name
 from loratui.profile.store import profile_name_of, profile_path
 from loratui.runs.directory import RunDirectory, find_run, list_runs
+from loratui.runs.events import EventReader
 from loratui.runs.lock import is_busy
 from loratui.runs.queue import tickets
 from loratui.safe_text import printable
 
 _STAMP = re.compile(r"\d{8}-\d{6}-")
 _NAMED = 6
+_Run = TypeVar("_Run")
 
 
 class AmbiguousRun(RunError):
@@ -65,8 +68,38 @@ def profile_of(origin: str, title: str) -> str:
 
 
 def newest_made_from(name: str, root: Path) -> RunDirectory | None:
-    """The newest run below `root` that was made from a saved profile; None when there is none."""
-    return next((run for run in list_runs(root) if profile_of(run.read_origin(), output_name(run)) == name), None)
+    """The newest run below `root` that was made from a saved profile, as `last_of` counts; None when there is none."""
+    made = (run for run in list_runs(root) if profile_of(run.read_origin(), output_name(run)) == name)
+    return last_of(made, has_started, lambda run: run in living_runs(root))
+
+
+def made_from_and_living(name: str, root: Path) -> list[RunDirectory]:
+    """The runs of a saved profile that work or wait, the newest first."""
+    return [run for run in living_runs(root) if profile_of(run.read_origin(), output_name(run)) == name]
+
+
+def last_of(runs: Iterable[_Run], started: Callable[[_Run], bool], busy: Callable[[_Run], bool]) -> _Run | None:
+    """The run, of those of a profile, that tells how its training went last: the newest that works or ever did.
+
+    One that waits comes before what is over, and one that was taken out of the queue tells nothing.
+
+    Args:
+        runs: The newest first.
+        started: Whether a worker ever began with it.
+        busy: Whether it works or waits.
+    """
+    waiting: list[_Run] = []
+    for run in runs:
+        if started(run):
+            newer = [] if busy(run) else [one for one in waiting if busy(one)]
+            return next(iter(newer), run)
+        waiting.append(run)
+    return next((run for run in waiting if busy(run)), waiting[0] if waiting else None)
+
+
+def has_started(run: RunDirectory) -> bool:
+    """Whether a worker ever began with a run."""
+    return any(event["event"] == "started" for event in EventReader(run.events_path).read())
 
 
 def newest_or_living(root: Path) -> RunDirectory:

@@ -28,6 +28,7 @@ class Glance:
         loss: Of the latest step.
         left: Seconds of training that remain, by the pace of now; None when that is not known.
         place: In the queue, 1 for the next; 0 when it does not wait.
+        began: Whether a worker was ever started for it.
         ended: When its training had its last word, in seconds since 1970; None when it has none.
         moved: When anything was last written about it.
         lora: Path of the finished file, where it is still there.
@@ -43,6 +44,7 @@ class Glance:
     loss: float | None
     left: float | None
     place: int
+    began: bool
     started: float | None
     ended: float | None
     moved: float
@@ -123,6 +125,7 @@ class Glances:
             loss=history.last_loss,
             left=_left(history) if alive and not draws else None,
             place=places.get(ticket.number, 0) if ticket is not None else 0,
+            began=history.attempts > 0,
             started=history.started,
             ended=_number(end.get("time")),
             moved=known.moved,

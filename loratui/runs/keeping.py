@@ -9,7 +9,7 @@ from pathlib import Path
 
 from loratui.dataset.manifest import Manifest
 from loratui.errors import LoratuiError, RunError
-from loratui.lora_file.card import Card, write_card
+from loratui.lora_file.card import Card, WrittenCard, write_card
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_landmarks
 from loratui.runs.history import fold
@@ -27,8 +27,8 @@ class Kept:
     lora: str
 
 
-def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: Path) -> tuple[Path, ...]:
-    """Keep a strength; returns the cards' files, those beside the LoRA first.
+def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: Path) -> tuple[WrittenCard, ...]:
+    """Keep a strength; returns the cards, the one beside the LoRA first.
 
     Args:
         picture: The cell that shows it.
@@ -37,9 +37,8 @@ def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: 
         LoratuiError: a card cannot be written.
     """
     card = Card(picture, strength, activation_text(run))
-    cards: list[Path] = []
-    for lora in (file.path, *(_copies(run) if file.label == LAST else ())):
-        cards += write_card(lora, card)
+    loras = (file.path, *(_copies(run) if file.label == LAST else ()))
+    cards = tuple(write_card(lora, card) for lora in loras)
     draft = _path(run).with_name(f".kept-{os.getpid()}")
     try:
         draft.parent.mkdir(exist_ok=True)
@@ -47,7 +46,7 @@ def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: 
         draft.replace(_path(run))
     except OSError as error:
         raise RunError(f"Nothing can be written into {printable(run.path)}: {error.strerror or error}.") from error
-    return tuple(cards)
+    return cards
 
 
 def kept_strength(run: RunDirectory) -> Kept | None:

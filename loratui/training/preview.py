@@ -5,10 +5,10 @@ from pathlib import Path
 import torch
 from PIL import Image
 
+from loratui.generation.cells import draw_batch
 from loratui.generation.check import prompts_from_captions
 from loratui.generation.prompt import parse_prompt
 from loratui.generation.publish import publish
-from loratui.generation.cells import draw_batch
 from loratui.training.workbench import Workbench
 
 

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from rich.segment import Segments
 from rich.text import Text
 from textual import events, work
-from textual.app import App
 from textual.binding import Binding
 from textual.command import Provider
 from textual.worker import Worker, WorkerFailed, WorkerState
@@ -23,17 +22,18 @@ from loratui.environment.terminal import Answers, choose_images, wants_ascii
 from loratui.environment.terminal_memory import remember, remembered
 from loratui.errors import LoratuiError
 from loratui.tui.ascii_signs import AsciiSigns
+from loratui.tui.colourless import Colourless
 from loratui.tui.frame import StepScreen
 from loratui.tui.full_width import as_ascii
 from loratui.tui.glyphs import ASCII, UNICODE
-from loratui.tui.messages import Go, Judged, OpenProfile, ShowRun
+from loratui.tui.judging import Judging
+from loratui.tui.messages import Go, OpenProfile, ShowRun
 from loratui.tui.reminder import Reminder
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
 from loratui.tui.themes import DARK, THEMES
 
 if TYPE_CHECKING:
-    from loratui.profile.schema import Profile
     from loratui.tui.driver import ProbeAnswered
 
 _SCREENS = {
@@ -66,7 +66,7 @@ class Options:
     start: str = HOME
 
 
-class Wizard(App[int]):
+class Wizard(Judging):
     """The wizard."""
 
     TITLE = "loratui"
@@ -77,13 +77,15 @@ class Wizard(App[int]):
     COMMANDS = {lambda: _commands()}
     BINDINGS = [
         Binding("ctrl+q", "quit", "Quit", id="quit_anywhere", show=False, priority=True),
-        Binding("ctrl+c", "quit", "Quit", id="quit_as_usual", show=False),
+        Binding("ctrl+c", "ask_to_quit", "Quit", id="quit_as_usual", show=False),
     ]
 
     def __init__(self, session: Session, options: Options | None = None, driver: type | None = None) -> None:
         self.options = options or Options()
         self.DEFAULT_MODE = self.options.start  # type: ignore[misc]  # read once, by the next line
         super().__init__(driver_class=driver)
+        if self.no_color:  # of which Textual makes shades of grey
+            self._filters = [Colourless()]
         self.session = session
         self._reminder = Reminder(session)
         self.terminal_title = "loratui"
@@ -113,7 +115,7 @@ class Wizard(App[int]):
         """Show a step; say what the one that is left still lacks."""
         self.show_step(message.step)
         screen = self.step_screen
-        if message.then is not None and screen is not None and screen.STEP == message.step:
+        if message.then is not None and screen is not None and message.step == screen.STEP:
             screen.call_after_refresh(message.then, screen)
 
     def show_step(self, step: str) -> None:
@@ -185,8 +187,7 @@ class Wizard(App[int]):
             await account.talk_about_account(self.step_screen, None)
 
     def _session_changed(self) -> None:
-        if "model" in self.session.to_judge:
-            self._judge_model(self.session.profile)
+        self.judge()
         if self.step_screen is not None and self.step_screen.is_mounted:
             self.step_screen.refresh_rail()
             self.step_screen.session_changed()
@@ -197,19 +198,6 @@ class Wizard(App[int]):
         if self.step_screen is not None:
             self.step_screen.refresh_rail()
             self._reminder.reconsider(self.step_screen)
-
-    @work(thread=True, exclusive=True, group="judge", exit_on_error=False)
-    def _judge_model(self, profile: "Profile") -> None:
-        from loratui.tui.judging import lacking_of_model
-
-        lacking = lacking_of_model(profile)
-        if lacking is not None:
-            self.post_message(Judged("model", profile, lacking))
-
-    def on_judged(self, message: Judged) -> None:
-        """Have the rail show it, unless the profile is another one or the screen has said it by now."""
-        if message.profile is self.session.profile and message.step in self.session.to_judge:
-            self.session.set_unmet(message.step, message.lacking)
 
     def _tell(self, news: str) -> None:
         if self.step_screen is not None:
@@ -278,24 +266,33 @@ class Wizard(App[int]):
 
     async def action_quit(self) -> None:
         """Leave; with a run alive ask what shall become of it."""
-        if type(self.screen).__name__ == "QuitDialog":
-            return
-        self._quit()
+        if not self._is_leaving:
+            self._quit(always_ask=False)
+
+    def action_ask_to_quit(self) -> None:
+        """Leave, as whoever presses Ctrl+C may mean, or may have meant to copy."""
+        if not self._is_leaving:
+            self._quit(always_ask=True)
+
+    @property
+    def _is_leaving(self) -> bool:
+        """Whether it is being asked, or looked for what is alive."""
+        return any(worker.group == "quit" and not worker.is_finished for worker in self.workers)
 
     @work(exclusive=True, group="quit", exit_on_error=False)
-    async def _quit(self) -> None:
+    async def _quit(self, always_ask: bool) -> None:
         from loratui.tui.quitting import ask_and_quit, ask_in_spite_of
 
         try:
             await self._finish_editing()
-            await ask_and_quit(self, self.session)
+            await ask_and_quit(self, self.session, always_ask)
         except Exception as error:  # whatever cannot be found out, a person has to be able to leave
             await ask_in_spite_of(self, error)
 
-    def leave(self, code: int = 0) -> None:
-        """End the program with an exit code."""
+    def leave(self, code: int = 0, message: str = "") -> None:
+        """End the program with an exit code, and words that stay in the terminal."""
         self.set_title_text("")
-        self.exit(code, return_code=code)
+        self.exit(code, return_code=code, message=message or None)
 
     def leave_from_signal(self, code: int) -> None:
         """End the program from a signal handler, which may interrupt the event loop anywhere."""

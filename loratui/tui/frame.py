@@ -62,6 +62,7 @@ class StepScreen(Screen[None]):
         self.session = session
         self._news = ""
         self._news_timer: Timer | None = None
+        self._is_in_front = False
 
     def compose(self) -> ComposeResult:
         """The rail, the body between two rules, and the keys."""
@@ -173,7 +174,10 @@ class StepScreen(Screen[None]):
             self._rule_again()
 
     def on_screen_resume(self) -> None:
-        """Show what may have changed meanwhile."""
+        """Show what may have changed meanwhile; Textual says twice that a screen comes to the front the first time."""
+        if self._is_in_front:
+            return
+        self._is_in_front = True
         self.refresh_rail()
         self.session_changed()
         self.shown()
@@ -181,11 +185,17 @@ class StepScreen(Screen[None]):
 
     def on_screen_suspend(self) -> None:
         """Stop what only somebody who looks needs."""
-        self.hidden()
+        if self._is_in_front:
+            self._is_in_front = False
+            self.hidden()
+
+    def go_to(self, step: str) -> None:
+        """Go to a step, or home."""
+        self.post_message(Go(step))
 
     def action_next(self) -> None:
         """Go to the next step."""
-        self.post_message(Go(neighbour(self.STEP, 1)))
+        self.go_to(neighbour(self.STEP, 1))
 
     def action_next_while_editing(self) -> None:
         """Go to the next step from within a text field."""
@@ -194,11 +204,11 @@ class StepScreen(Screen[None]):
 
     def action_back(self) -> None:
         """Go to the step before."""
-        self.post_message(Go(neighbour(self.STEP, -1)))
+        self.go_to(neighbour(self.STEP, -1))
 
     def action_home(self) -> None:
         """Go home."""
-        self.post_message(Go(HOME))
+        self.go_to(HOME)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say that something in the background failed unexpectedly; what was expected the worker said itself."""
@@ -211,9 +221,10 @@ class StepScreen(Screen[None]):
         """Leave the program; with a run alive it asks first."""
         await self.app.action_quit()
 
-    def action_account(self) -> None:
+    def action_account(self) -> Worker[None] | None:
         """Sign in to the hub, switch or sign out: on Model, which says who is signed in."""
         cast("Wizard", self.app).talk_about_account()
+        return None
 
     def action_help(self) -> None:
         """Explain what is focused, and list the keys."""
@@ -249,7 +260,7 @@ class StepScreen(Screen[None]):
 
 def _go(step: str):  # type: ignore[no-untyped-def]
     def action(self: StepScreen) -> None:
-        self.post_message(Go(step))
+        self.go_to(step)
 
     action.__doc__ = f"Go to the step {step}."
     return action

@@ -89,8 +89,8 @@ _ALL = (
     # Try
     Key("weaker", "left", "Weaker", "Go to the next lower strength.", "←"),
     Key("stronger", "right", "Stronger", "Go to the next higher strength.", "→"),
-    Key("row_above", "up", "Row above", "Go to the row that was drawn before: another prompt, seed, epoch or base.", "↑"),
-    Key("row_below", "down", "Row below", "Go to the row that was drawn after.", "↓"),
+    Key("row_above", "up", "Row above", "Go to the row drawn before: another prompt, seed, epoch or base.", "↑"),
+    Key("row_below", "down", "Row below", "Go to the row drawn after.", "↓"),
     Key("prompt", "p", "Prompt", "Change the prompt."),
     Key("new_seed", "r", "New seed", "Draw again with another seed."),
     Key("fill", "f", "Fill grid", "Draw what the grid still lacks, and write it beside the LoRA."),

@@ -8,7 +8,7 @@ from loratui.errors import LoratuiError
 from loratui.paths import runs_directory
 from loratui.runs.commands import STOP, send
 from loratui.runs.finding import living_runs
-from loratui.runs.try_session import stop_sessions
+from loratui.runs.try_stopping import stop_sessions
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice
 from loratui.tui.session import Session
@@ -26,11 +26,11 @@ class QuitDialog(Ask):
     """What shall become of the run that is alive."""
 
 
-async def ask_and_quit(app: "Wizard", session: Session) -> None:
+async def ask_and_quit(app: "Wizard", session: Session, always_ask: bool) -> None:
     """End the program; where runs are alive, only after a person has said whether they go on."""
     living = await asyncio.to_thread(living_runs, runs_directory())
-    if not living:
-        await _leave(app)
+    if not living and not always_ask:
+        await leave(app, session)
         return
     answer = await app.push_screen_wait(_question(living))
     if answer == _STOP:
@@ -41,7 +41,7 @@ async def ask_and_quit(app: "Wizard", session: Session) -> None:
             app.show_error(error)
             return
     if answer in (_LEAVE, _STOP):
-        await _leave(app)
+        await leave(app, session)
 
 
 async def ask_in_spite_of(app: "Wizard", error: Exception) -> None:
@@ -52,13 +52,15 @@ async def ask_in_spite_of(app: "Wizard", error: Exception) -> None:
         app.leave()
 
 
-async def _leave(app: "Wizard") -> None:
-    """End the program, and the workers with which nobody tries strengths any more."""
-    await asyncio.to_thread(stop_sessions, runs_directory(), _PATIENCE)
-    app.leave()
+async def leave(app: "Wizard", session: Session, message: str = "") -> None:
+    """End the program, and the workers that were asked here for pictures of strengths; another wizard's go on."""
+    await asyncio.to_thread(stop_sessions, session.tried, _PATIENCE)
+    app.leave(message=message)
 
 
 def _question(living: "list[RunDirectory]") -> QuitDialog:
+    if not living:
+        return QuitDialog("Leave loratui?", "", [Choice(_LEAVE, "Leave", "all is saved"), Choice(_STAY, "Stay here")])
     names = ", ".join(printable(run.name) for run in living[:3]) + (" …" if len(living) > 3 else "")
     subject = "A run is" if len(living) == 1 else f"{len(living)} runs are"
     them = "it" if len(living) == 1 else "them"

@@ -165,6 +165,11 @@ class Session:
         """What a step lacks; None while nobody has looked."""
         return self._unmet.get(step)
 
+    def forget_unmet(self, step: str) -> None:
+        """Take back what was said of a step: it is neither done nor lacks anything that a person could mend."""
+        if self._unmet.pop(step, None) is not None:
+            self.on_unmet()
+
     def _forget_unmet(self) -> None:
         self._unmet.clear()
         self.to_judge.clear()

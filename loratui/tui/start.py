@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -15,6 +16,8 @@ from loratui.tui.session import Session
 
 # A terminal that takes no more output would hold the program for ever.
 _PATIENCE = 3.0
+# For the workers that try strengths, which go by themselves after some minutes.
+_PATIENCE_WITH_SESSIONS = 1.0
 
 
 def open_wizard(options: Options | None = None) -> int:
@@ -33,7 +36,24 @@ def open_wizard(options: Options | None = None) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leaver(app))
     app.run(mouse=options.mouse)
-    return app.return_code or 0
+    code = app.return_code or 0
+    if code != 128 + signal.SIGHUP:  # whose link is lost comes back
+        _end_sessions(app.session)
+    return code
+
+
+def _end_sessions(session: Session) -> None:
+    """End the workers that were asked here for pictures of strengths, as far as that has not been done."""
+    from loratui.runs.try_stopping import stop_session
+
+    deadline = time.monotonic() + _PATIENCE_WITH_SESSIONS
+    ends = [
+        threading.Thread(target=stop_session, args=(run, _PATIENCE_WITH_SESSIONS), daemon=True) for run in session.tried
+    ]
+    for end in ends:
+        end.start()
+    for end in ends:
+        end.join(max(0.0, deadline - time.monotonic()))
 
 
 def _leaver(app: Wizard) -> Callable[[int, FrameType | None], None]:

@@ -16,7 +16,8 @@ from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive, is_busy
 from loratui.runs.slots import release, slots_of, try_slots
 from loratui.runs.tried_files import files_to_try
-from loratui.runs.try_session import TrySession, stop_session
+from loratui.runs.try_session import TrySession
+from loratui.runs.try_stopping import stop_session
 from loratui.runs.trying import Wish
 from tests.tried_run import finished_run
 
@@ -125,6 +126,7 @@ def test_it_leaves_when_told_and_when_somebody_waits(run: RunDirectory, tmp_path
     assert stop_session(run)
     session.poll()
     assert (session.standing, session.pending) == ("away", {})
+    assert session.refusal is not None
     assert not stop_session(run)
 
     session.draw(wish_of(run), [0.8], last.path)

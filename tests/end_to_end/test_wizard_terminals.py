@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,6 +130,29 @@ def test_a_signal_gives_the_terminal_back(project: Project, number: int) -> None
         assert terminal.wait() == 128 + number
         assert terminal.modes == before
     assert is_given_back(terminal.sent)
+
+
+def test_a_terminal_that_takes_nothing_holds_neither_the_run_nor_the_end_up(project: Project) -> None:
+    with project.terminal() as terminal:
+        before = terminal.modes
+        run = start_training(terminal, project)
+        terminal.stall()
+        heard = len(terminal.sent)
+        # Screens are painted as keys come, until the terminal's buffer and the program's queue are full.
+        for _ in range(60):
+            terminal.press("123456")
+            time.sleep(0.02)
+        project.let_go()
+        wait_until(lambda: not is_busy(run), 30)
+        assert [event["step"] for event in events_of(run, "step")] == list(range(1, 61))
+        assert events_of(run, "finished")
+        # Nobody has read a byte since.
+        assert len(terminal.sent) - heard < 65_536
+        began = time.monotonic()
+        os.kill(terminal.pid, signal.SIGTERM)
+        assert terminal.wait(10) == 128 + signal.SIGTERM
+        assert time.monotonic() - began < 6
+        assert terminal.modes == before
 
 
 def test_a_fault_of_the_program_is_told_in_a_sentence_with_its_log(project: Project) -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from loratui.crash import write_crash_log
+from loratui.crash import without_tokens, write_crash_log
 
 
 def _fault(text: str) -> Exception:
@@ -31,3 +31,8 @@ def test_without_a_place_for_the_log_the_person_still_hears_and_no_token_is_said
     told = write_crash_log(_fault("401 for hf_abcdefghijKLMNOP"))
     assert "RuntimeError: 401" in told.what
     assert "abcdefghij" not in str(told)
+
+
+def test_tokens_are_taken_out_of_any_text() -> None:
+    assert without_tokens("hf_abcdefghijKLMNOP,\nhf_0123456789.") == "hf_…,\nhf_…."
+    assert without_tokens("an hf_ alone") == "an hf_ alone"

@@ -1,10 +1,11 @@
 """No text from a file can drive the terminal."""
 
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 
-from loratui.safe_text import printable
+from loratui.safe_text import masked, printable
 
 
 @pytest.mark.parametrize(
@@ -33,10 +34,15 @@ def test_what_a_terminal_would_obey_is_shown(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
-def test_nothing_dangerous_is_left_of_the_first_planes() -> None:
-    everything = printable("".join(map(chr, range(0x20000))))
+@pytest.mark.parametrize("safe", [printable, masked])
+def test_nothing_dangerous_is_left_of_the_first_planes(safe: Callable[[str], str]) -> None:
+    everything = safe("".join(map(chr, range(0x20000))))
     assert {unicodedata.category(character) for character in everything}.isdisjoint({"Cc", "Cf", "Cs", "Zl", "Zp"})
     everything.encode("utf-8")
+
+
+def test_masked_text_keeps_the_place_of_every_character() -> None:
+    assert masked("Emi\x1b[31m, 写真\u202e 👧 \udce9.") == "Emi\ufffd[31m, 写真\ufffd 👧 \ufffd."
 
 
 def test_other_things_are_shown_as_text() -> None:

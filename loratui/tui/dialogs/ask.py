@@ -42,7 +42,7 @@ class Ask(Dialog[str | None]):
             if self._text:
                 yield Static(_lines(self._text), classes="dialog-text", markup=False)
             yield OptionList(*(Option(_answer(choice), id=choice.id) for choice in self._choices), markup=False)
-            yield Static("↑↓ choose   Enter take   Esc leave", classes="dialog-keys", markup=False)
+            yield Static("↑↓ choose   Enter take   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Have the answers under the keys at once."""

@@ -1,4 +1,4 @@
-"""One line to type: what is wrong with it stands below as it is typed, Tab completes, Enter takes, Esc leaves."""
+"""One line to type: what is wrong with it stands below as it is typed, Tab completes, Enter takes, Esc backs."""
 
 from collections.abc import Callable
 
@@ -57,7 +57,7 @@ class Entry(Dialog[str | None]):
             yield TextField(self._value, password=self._secret, compact=True, select_on_focus=False)
             yield Static(id="remark", markup=False)
             completion = "   Tab complete" if self._complete else ""
-            yield Static(f"Enter take   Esc leave{completion}", classes="dialog-keys", markup=False)
+            yield Static(f"Enter take   Esc back{completion}", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Type at once, behind what is there."""

@@ -16,10 +16,15 @@ from loratui.paths import data_directory, runs_directory
 from loratui.profile.changes import resolve_paths
 from loratui.profile.demo import demo_profile
 from loratui.profile.files import free_name
-from loratui.profile.schema import Dataset, Profile
-from loratui.profile.store import load_profile, new_profile, profile_path
+from loratui.profile.schema import Profile
+from loratui.profile.store import load_profile, new_profile, profile_path, validated
 from loratui.runs.directory import RunDirectory
+from loratui.runs.events import read_landmarks
+from loratui.runs.finding import made_from_and_living
+from loratui.runs.history import fold
 from loratui.runs.launch import start_run
+from loratui.runs.lock import is_alive
+from loratui.runs.queue import ticket_of
 from loratui.runs.try_stopping import make_room
 from loratui.safe_text import printable
 from loratui.settings import read_settings
@@ -27,12 +32,12 @@ from loratui.settings import read_settings
 __all__ = [
     "BaseNotHere",
     "DatasetRefused",
+    "at_work",
     "begin_profile",
     "demo_name",
     "go_on",
     "train",
     "what_it_wrote",
-    "why_no_folder",
 ]
 
 _DEMO = "demo"
@@ -48,28 +53,27 @@ def begin_profile(folder: str) -> str:
     Paths are written whole: the wizard may be started elsewhere the next time.
 
     Raises:
-        ProfileError: it cannot be saved.
+        ProfileError: it cannot be saved, as of a folder whose name is not text.
     """
-    profile = resolve_paths(Profile(dataset=Dataset(path=folder.strip())), Path.cwd())
+    values = Profile().model_dump(by_alias=True)
+    values["dataset"]["path"] = folder
+    profile = resolve_paths(validated(values, ""), Path.cwd())
     name = free_name(name_for(Path(profile.dataset.path)) if profile.dataset.path else "lora")
     new_profile(name, profile)
     return name
 
 
-def why_no_folder(text: str) -> str:
-    """Say in a sentence why `text` names no folder, or return ""; nothing at all is no complaint."""
-    if not text.strip():
-        return ""
-    try:
-        path = os.path.abspath(Path(text.strip()).expanduser())
-    except (RuntimeError, ValueError):
-        return "The home directory in it is not known."
-    if os.path.isdir(path):
-        return ""
-    if os.path.lexists(path):
-        return f"{printable(path)} is not a folder."
-    missing = next(part for part in (Path(path), *Path(path).parents) if os.path.isdir(part.parent))
-    return f"There is no {printable(missing.name)} in {printable(missing.parent)}."
+def at_work(name: str) -> tuple[RunDirectory, bool] | None:
+    """The run by which a saved profile is being trained, and whether it works already; None where there is none."""
+    runs = [run for run in made_from_and_living(name, runs_directory()) if _trains(run)]
+    working = next((run for run in runs if is_alive(run)), None)
+    return (working or runs[0], working is not None) if runs else None
+
+
+def _trains(run: RunDirectory) -> bool:
+    """Whether a run that works or waits does so to train, rather than to draw."""
+    ticket = ticket_of(run)
+    return (ticket.task if ticket is not None else fold(read_landmarks(run.events_path)).task) == "train"
 
 
 def train(name: str) -> RunDirectory:

@@ -15,7 +15,7 @@ from loratui.errors import ProfileError
 from loratui.paths import profiles_directory, runs_directory
 from loratui.profile.complaints import in_one_line
 from loratui.profile.store import profile_name_of, read_profile
-from loratui.runs.finding import profile_of
+from loratui.runs.finding import last_of, profile_of
 from loratui.runs.glance import Glance, Glances
 from loratui.safe_text import printable
 from loratui.tui.screens.home_rows import ProfileEntry
@@ -57,12 +57,12 @@ class HomeFacts:
         read = list(self._read_profiles())
         runs = self._glances.look()
         names = {run.run.name: name for run in runs if (name := profile_of(run.origin, run.title))}
-        newest: dict[str, Glance] = {}
+        of_profile: dict[str, list[Glance]] = {}
         for run in runs:
-            if run.run.name in names:
-                newest.setdefault(names[run.run.name], run)
+            of_profile.setdefault(names.get(run.run.name, ""), []).append(run)
         profiles = (
-            replace(entry, last=newest.get(entry.name), pictures=self._pictures.get(entry.folder)) for entry in read
+            replace(entry, last=_last(of_profile.get(entry.name, ())), pictures=self._pictures.get(entry.folder))
+            for entry in read
         )
         # What works comes before what waits behind it.
         order = {"running": 0, "queued": 1}
@@ -89,6 +89,10 @@ class HomeFacts:
             else:
                 self._profiles[path] = (signature, _entry(path))
             yield self._profiles[path][1]
+
+
+def _last(runs: Iterable[Glance]) -> Glance | None:
+    return last_of(runs, lambda run: run.began, lambda run: run.is_busy)
 
 
 def _files() -> list[Path]:

@@ -10,29 +10,36 @@ from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice, Entry
 from loratui.tui.screens import home_acts
 from loratui.tui.screens.home_rows import state_word
-from loratui.tui.widgets.form_paths import complete_path
+from loratui.tui.screens.pictures_folder import FolderDialog, recent_folders, remember_folder
 
 if TYPE_CHECKING:
     from loratui.runs.glance import Glance
     from loratui.tui.screens.home import HomeScreen
     from loratui.tui.screens.home_rows import ProfileEntry
 
-_KEEP, _REMOVE, _GO_ON, _LOOK, _TAKE_OUT = "keep", "remove", "go_on", "look", "take_out"
+_KEEP, _REMOVE, _GO_ON, _LOOK, _TAKE_OUT, _QUEUE = "keep", "remove", "go_on", "look", "take_out", "queue"
 
 
 async def begin(screen: "HomeScreen") -> None:
     """A new profile from a folder of pictures."""
-    answer = await screen.ask(
-        Entry(
-            "Train your own",
-            "The folder with the pictures and their captions, or the one above it. The profile is called after it: "
-            "5_emi_person becomes emi. Left empty, the pictures are chosen later.",
-            check=home_acts.why_no_folder,
-            complete=_folders,
+    session = screen.session
+    folder = await screen.ask(
+        FolderDialog(
+            "",
+            recent_folders(session),
+            session.glyphs,
+            title="Train your own",
+            text="The folder with the pictures and their captions, or the one above it. The profile is called after "
+            "it: 5_emi_person becomes emi. Left empty, the pictures are chosen later.",
+            may_be_empty=True,
         )
     )
-    if answer is not None:
-        screen.open_profile(await asyncio.to_thread(home_acts.begin_profile, answer), "pictures")
+    if folder is None:
+        return
+    name = await asyncio.to_thread(home_acts.begin_profile, folder)
+    if folder:
+        remember_folder(session, folder)
+    screen.open_profile(name, "pictures")
 
 
 async def duplicate(screen: "HomeScreen", entry: "ProfileEntry") -> None:
@@ -148,6 +155,26 @@ async def go_on_or_look(screen: "HomeScreen", run: "Glance") -> None:
         screen.open_run(run, "train")
 
 
+async def train_again(screen: "HomeScreen", name: str) -> None:
+    """Train a profile once more; where it is being trained, after asking."""
+    busy = await asyncio.to_thread(home_acts.at_work, name)
+    if busy is None:
+        await train(screen, name)
+        return
+    run, works = busy
+    answer = await screen.ask(
+        Ask(
+            f"{printable(name)} {'is being trained' if works else 'waits for its turn'}. Queue another?",
+            "The other training takes the profile as it is saved now, and waits for its turn.",
+            [Choice(_LOOK, "Watch the one at work" if works else "See what it waits for"), Choice(_QUEUE, "Queue another")],
+        )
+    )
+    if answer == _LOOK:
+        screen.open_profile(name, "train", run)
+    elif answer == _QUEUE:
+        await train(screen, name)
+
+
 async def train(screen: "HomeScreen", name: str) -> None:
     """Train a profile as it is saved; where that is not possible yet, lead to the step that makes it so."""
     screen.say(f"Preparing {name} …")
@@ -167,9 +194,9 @@ async def train(screen: "HomeScreen", name: str) -> None:
 async def demo(screen: "HomeScreen") -> None:
     """Train the sample pictures; while they are being trained, watch that."""
     name = await asyncio.to_thread(home_acts.demo_name)
-    last = screen.last_run(name)
-    if last is not None and last.is_busy:
-        screen.open_run(last, "train")
+    busy = await asyncio.to_thread(home_acts.at_work, name)
+    if busy is not None:
+        screen.open_profile(name, "train", busy[0])
     else:
         await train(screen, name)
 
@@ -179,13 +206,9 @@ async def search(screen: "HomeScreen") -> None:
     answer = await screen.ask(
         Entry(
             "Search",
-            "Show only rows with this text: a name, a base, a folder, a state. Empty shows all.",
+            "Show only rows with this text: a name, a base, a folder, a state. Empty, or Esc in the list, shows all.",
             screen.query_text,
         )
     )
     if answer is not None:
         screen.show_only(answer.strip())
-
-
-def _folders(text: str) -> list[str]:
-    return [path for path in complete_path(text) if path.endswith("/")]

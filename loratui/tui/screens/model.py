@@ -10,13 +10,13 @@ from textual import work
 from textual.app import ComposeResult
 from textual.timer import Timer
 
+from loratui.tui.base_choice import choose_base, read_natives
 from loratui.tui.dialogs import Entry
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import model_asking as asking
 from loratui.tui.screens.model_account import talk_about_account
-from loratui.tui.screens.model_background import Fault, in_background
-from loratui.tui.screens.model_choice import choose_base
-from loratui.tui.screens.model_details import lacking, with_answer
+from loratui.tui.screens.model_background import Fault, Later, in_background, in_thread
+from loratui.tui.screens.model_details import lacking
 from loratui.tui.screens.model_downloads import DownloadWatch
 from loratui.tui.screens.model_knowledge import Knowledge
 from loratui.tui.screens.model_list import BaseList
@@ -32,6 +32,7 @@ _NAMED = "named bases"
 _SEARCH = "In name, family or place; empty shows all."
 _MOST_NAMED = 8
 _SECONDS_BETWEEN_LOOKS = 0.5
+_SECONDS_BEFORE_LOOKING = 0.15
 _SECONDS_BEFORE_ASKING = 0.3
 
 
@@ -50,7 +51,8 @@ class ModelScreen(StepScreen):
         self._wanted = ANOTHER
         self._turn = 0
         self._ticking: Timer | None = None
-        self._waiting: Timer | None = None
+        self._look_later = Later(self, _SECONDS_BEFORE_LOOKING, self._look)
+        self._ask_hub_later = Later(self, _SECONDS_BEFORE_ASKING, self._ask_hub)
 
     def compose_body(self) -> ComposeResult:
         """One view."""
@@ -60,6 +62,7 @@ class ModelScreen(StepScreen):
 
     def shown(self) -> None:
         """Look around anew, and follow downloads."""
+        self.hidden()
         self._bases.focus()
         self._look_around()
         in_background(self, partial(asking.recognise, with_hub=self._who.account is None))
@@ -88,7 +91,8 @@ class ModelScreen(StepScreen):
         """Offer downloading and stopping where there is something to download or to stop."""
         if action == "download" and self.is_mounted:
             row = self._bases.row
-            return row is not None and bool(row.base) and not row.here and not self._is_coming(row) and row.usable
+            is_coming = row is not None and self._downloads.is_running(row.base)
+            return row is not None and bool(row.base) and not (row.here or is_coming) and row.usable
         if action == "stop":
             return self._downloads.is_any_running
         return super().check_action(action, parameters)
@@ -98,11 +102,9 @@ class ModelScreen(StepScreen):
     def action_act(self) -> None:
         """Take the base under the cursor for the profile, or ask for another."""
         row = self._bases.row
-        if row is None:
-            return
-        if row.base == ANOTHER:
+        if row is not None and row.base == ANOTHER:
             self._ask_for_base()
-        else:
+        elif row is not None:
             self._choose(row)
 
     def action_download(self) -> None:
@@ -151,25 +153,26 @@ class ModelScreen(StepScreen):
         named = [base, *(one for one in self.session.recall(_NAMED, []) if one != base)]
         self.session.remember(_NAMED, named[:_MOST_NAMED])
         self._wanted = base
-        self._choose(row_of(base))
+        self._choose(await in_thread(partial(row_of, base)))
         self._look_around()
 
-    def _choose(self, row: BaseRow) -> None:
+    @work(exclusive=True, group="choosing")
+    async def _choose(self, row: BaseRow) -> None:
         if not row.usable:
-            found = self._known.of(row.base).presence
-            reason = row.complaint.partition("\n")[0] or (found.note if found is not None else "")
-            self.say(reason or f"A LoRA cannot be trained on {row.family} here.", "warning")
+            self.say(row.complaint.partition("\n")[0] or row.note, "warning")
             return
-        complaint, remark = choose_base(self.session, row.base)
+        asked_for = self._looked_for()
+        natives = await in_thread(partial(read_natives, row.base, self.session.profile.model.base))
+        if asked_for != self._looked_for():  # another profile was opened meanwhile
+            return
+        complaint, remark = choose_base(self.session, row.base, natives)
         self.say(complaint or f"{row.name} is the base now{remark}.", "error" if complaint else "good")
 
     # What comes back
 
     def on_base_list_moved(self) -> None:
-        """Look for the base under the cursor; ask the hub when the cursor stays on it."""
-        row = self._bases.row
-        if row is not None and row.base:
-            in_background(self, partial(asking.look, row.base))
+        """Look for the base under the cursor, then ask the hub, when the cursor stays on it."""
+        self._look_later.ask()
         self._redraw()
         self.refresh_keys()
 
@@ -195,14 +198,12 @@ class ModelScreen(StepScreen):
         """Keep what the disk says; ask the hub for the rest after a moment."""
         self._known.looked(event)
         self._redraw()
-        if self._waiting is not None:
-            self._waiting.stop()
-        self._waiting = self.set_timer(_SECONDS_BEFORE_ASKING, self._ask_hub)
+        self._ask_hub_later.ask()
 
     def on_asked(self, event: asking.Asked) -> None:
         """Keep what the hub says."""
         self._known.asked(event)
-        self._show_known_size(event.base)
+        self._view.show_answer(event.base)
         self._redraw()
 
     def on_recognised(self, event: asking.Recognised) -> None:
@@ -237,10 +238,6 @@ class ModelScreen(StepScreen):
     def _bases(self) -> BaseList:
         return self._view.bases
 
-    def _is_coming(self, row: BaseRow) -> bool:
-        download = self._known.of(row.base).download
-        return download is not None and download.state == "running"
-
     def _looked_for(self) -> object:
         profile = self.session.profile
         return self.session.name, profile.model.base, tuple(profile.output.install_to)
@@ -256,16 +253,17 @@ class ModelScreen(StepScreen):
         self._known.forget_answers()
         self.on_base_list_moved()
 
+    def _look(self) -> None:
+        row = self._bases.row
+        if row is not None and row.base:
+            in_background(self, partial(asking.look, row.base))
+
     def _ask_hub(self) -> None:
         """Ask about the profile's base and the one under the cursor."""
         row = self._bases.row
         for base in self._known.begin_asking((self.session.profile.model.base, row.base if row else ANOTHER)):
             in_background(self, partial(asking.ask, base))
         self._redraw()
-
-    def _show_known_size(self, base: str) -> None:
-        facts = self._known.of(base)
-        self._view.show_rows([with_answer(row, facts) if row.base == base else row for row in self._bases.rows])
 
     def _tick(self) -> None:
         """Read how downloads go; look around when one has ended."""

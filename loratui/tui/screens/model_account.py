@@ -3,11 +3,9 @@
 A token goes from the masked line to `hub.login` and is kept nowhere here.
 """
 
-import asyncio
 import subprocess
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult, SuspendNotSupported
 from textual.binding import Binding
@@ -21,13 +19,12 @@ from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice, Entry
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.frame import StepScreen
-from loratui.tui.screens.model_background import Fault, in_background
+from loratui.tui.screens.model_background import Fault, in_background, in_thread
 
 if TYPE_CHECKING:
     from loratui.hub.device_login import DeviceCode
     from loratui.hub.login import Account, Tokens
 
-T = TypeVar("T")
 _NOBODY = "nobody is signed in; only gated and private bases need it."
 
 
@@ -36,7 +33,7 @@ async def talk_about_account(screen: StepScreen, account: "Account | None") -> b
     from loratui.hub import login
 
     try:
-        tokens = await _in_thread(login.stored_tokens)
+        tokens = await in_thread(login.stored_tokens)
         chosen = await screen.app.push_screen_wait(_menu(account, tokens))
         if chosen == "code":
             return await _sign_in_by_code(screen)
@@ -99,7 +96,7 @@ async def _sign_in_by_token(screen: StepScreen) -> bool:
     if token is None:
         return False
     screen.say("Asking the hub whose token that is …")
-    account = await _in_thread(lambda: sign_in(token))
+    account = await in_thread(lambda: sign_in(token))
     screen.say(f"Signed in as {account.name}.", "good")
     return True
 
@@ -110,7 +107,7 @@ async def _sign_in_by_code(screen: StepScreen) -> bool:
     if not device_login.is_available():
         return await _sign_in_outside(screen, device_login.COMMAND)
     screen.say("Asking the hub for a code …")
-    code = await _in_thread(device_login.request_code)
+    code = await in_thread(device_login.request_code)
     account = await screen.app.push_screen_wait(CodeDialog(code))
     if isinstance(account, AccountError):
         raise account
@@ -145,7 +142,7 @@ async def _switch(screen: StepScreen, tokens: "Tokens") -> bool:
     chosen = await screen.app.push_screen_wait(Ask("Use which token?", "", choices))
     if chosen is None:
         return False
-    await _in_thread(lambda: switch(names[int(chosen)]))
+    await in_thread(lambda: switch(names[int(chosen)]))
     screen.say(f"The token {names[int(chosen)]} is used from now on.", "good")
     return True
 
@@ -161,7 +158,7 @@ async def _sign_out(screen: StepScreen, tokens: "Tokens") -> bool:
     chosen = await screen.app.push_screen_wait(Ask("Sign out of Hugging Face?", text, choices))
     if chosen not in ("one", "all"):
         return False
-    left = await _in_thread(lambda: sign_out(tokens.active if chosen == "one" else ""))
+    left = await in_thread(lambda: sign_out(tokens.active if chosen == "one" else ""))
     screen.say(left or "Signed out.", "warning" if left else "good")
     return True
 
@@ -202,7 +199,7 @@ class CodeDialog(Dialog["Account | AccountError | None"]):
                 classes="dialog-text",
                 markup=False,
             )
-            yield Static("y copy the address   Esc leave", classes="dialog-keys", markup=False)
+            yield Static("y copy the address   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin to wait."""
@@ -237,28 +234,3 @@ class CodeDialog(Dialog["Account | AccountError | None"]):
     def action_leave(self) -> None:
         """Answer nothing."""
         self.dismiss(None)
-
-
-async def _in_thread(ask: Callable[[], T]) -> T:
-    """What `ask` returns; asked in a thread that nobody waits for when the program ends."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[T] = loop.create_future()
-
-    def take(value: T | None, error: BaseException | None) -> None:
-        if answer.cancelled():
-            return
-        if error is not None:
-            answer.set_exception(error)
-        else:
-            answer.set_result(value)  # type: ignore[arg-type]
-
-    def work() -> None:
-        try:
-            value, error = ask(), None
-        except Exception as failure:
-            value, error = None, failure
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(take, value, error)
-
-    threading.Thread(target=work, daemon=True, name="hub").start()
-    return await answer

@@ -91,6 +91,7 @@ def with_answer(row: BaseRow, facts: BaseFacts) -> BaseRow:
         family="" if found.family == "unknown" else found.family,
         where="gated" if is_shut else "on the hub",
         usable=found.is_usable,
+        note=found.note,
     )
 
 

@@ -23,6 +23,10 @@ class DownloadWatch:
         """Whether there is something to stop."""
         return any(one.state == "running" for one in self.progress.values())
 
+    def is_running(self, base: str) -> bool:
+        """Whether `base` comes at the moment."""
+        return base in self.progress and self.progress[base].state == "running"
+
     def follow(self, downloads: "Iterable[Download]") -> None:
         """Follow these from now on; those that are known are read anew."""
         for download in downloads:

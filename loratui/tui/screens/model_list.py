@@ -42,6 +42,8 @@ class BaseList(ChangingLines, can_focus=True):
         self._rows: tuple[BaseRow, ...] = ()
         self._wanted = ""
         self._chosen = ""
+        # The profile's base that the cursor was last brought to.
+        self._reached = ""
         self._downloads: Mapping[str, DownloadProgress] = {}
         self._cursor = 0
         self._top = 0
@@ -67,12 +69,14 @@ class BaseList(ChangingLines, can_focus=True):
         self.set_rows(self._all, self._chosen, self._downloads)
 
     def set_rows(self, rows: Sequence[BaseRow], chosen: str, downloads: Mapping[str, "DownloadProgress"]) -> None:
-        """Show rows, the profile's base marked; the cursor stays with its row, at first it is on the profile's."""
+        """Show rows, the profile's base marked; the cursor stays with its row until the profile has another base."""
         before = self.row
-        wanted = chosen if before is None else before.base
         self._all, self._chosen, self._downloads = tuple(rows), chosen, downloads
         self._rows = tuple(row for row in self._all if row.contains(self._wanted))
         bases = [row.base for row in self._rows]
+        wanted = before.base if before is not None else chosen
+        if chosen != self._reached and chosen in bases:
+            wanted = self._reached = chosen
         self._cursor = bases.index(wanted) if wanted in bases else min(self._cursor, max(0, len(bases) - 1))
         self._draw()
         if self.row != before:
@@ -86,6 +90,7 @@ class BaseList(ChangingLines, can_focus=True):
 
     def action_move(self, rows: int) -> None:
         """Go `rows` rows down."""
+        self._reached = self._chosen
         place = min(max(self._cursor + rows, 0), max(0, len(self._rows) - 1))
         if place != self._cursor:
             self._cursor = place

@@ -31,8 +31,6 @@ def complaint_about(text: str) -> str:
     except BaseModelError as error:
         # The forms stand above the line anyway.
         return f"{error.what} {error.todo.replace(FORMS, '')}".rstrip()
-    except OSError as error:
-        return f"This cannot be read: {error.strerror}."
     return ""
 
 

@@ -4,7 +4,7 @@ Looks at the disk (in a thread), never at the network; draws nothing.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
@@ -38,6 +38,7 @@ class BaseRow:
         here: Whether it is on this computer.
         usable: False when it is known that it cannot be trained on.
         complaint: Why its name means nothing; "" when it means something.
+        note: Why it cannot be trained on, or what else to know, in a sentence.
     """
 
     base: str
@@ -48,6 +49,7 @@ class BaseRow:
     here: bool = True
     usable: bool = True
     complaint: str = ""
+    note: str = ""
 
     def contains(self, text: str) -> bool:
         """Whether a search for `text` finds it; the row that asks for another base is always found."""
@@ -72,6 +74,7 @@ def find_rows(chosen: str, named: Iterable[str], install_to: Iterable[str]) -> l
             base.size,
             _PLACES.get(base.place, base.place),
             usable=base.family.is_usable,
+            note=f"{printable(base.name)} is {base.family.what}." if base.family.what else "",
         )
         for base in bases_on_disk(install_to)
     ]
@@ -91,7 +94,8 @@ def row_of(base: str) -> BaseRow:
     except BaseModelError as error:
         return BaseRow(base, printable(base), where="not there", here=False, usable=False, complaint=str(error))
     family = "" if found.family == "unknown" else found.family
-    return BaseRow(base, printable(base), family, found.size, _where(base, found), found.here, found.is_usable)
+    row = BaseRow(base, printable(base), family, found.size, _where(base, found), found.here, found.is_usable)
+    return replace(row, note=found.note)
 
 
 def _where(base: str, found: "Presence") -> str:

@@ -8,7 +8,7 @@ from textual.widgets import Static
 
 from loratui.tui.screens.model_account import who_line
 from loratui.tui.screens.model_asking import Recognised
-from loratui.tui.screens.model_details import as_content, details, in_signs
+from loratui.tui.screens.model_details import as_content, details, in_signs, with_answer
 from loratui.tui.screens.model_knowledge import Knowledge
 from loratui.tui.screens.model_list import BaseList
 from loratui.tui.screens.model_rows import BaseRow
@@ -58,6 +58,11 @@ class ModelView(Vertical):
     def show_rows(self, rows: Sequence[BaseRow]) -> None:
         """Show other rows."""
         self.bases.set_rows(rows, self._session.profile.model.base, self._known.downloads.progress)
+
+    def show_answer(self, base: str) -> None:
+        """Show in its row what the hub has told of a base."""
+        facts = self._known.of(base)
+        self.show_rows([with_answer(row, facts) if row.base == base else row for row in self.bases.rows])
 
     def draw(self, who: Recognised) -> None:
         """Draw everything anew that has changed."""

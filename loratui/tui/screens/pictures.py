@@ -3,27 +3,26 @@
 Typing captions is in `pictures_editing.py`; here are the keys that jump, count and choose.
 """
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 from textual import work
 
-from loratui.dataset.caption_files import put_trigger_in_front
+from loratui.dataset.caption_files import TriggerChanges, put_trigger_in_front
 from loratui.dataset.folder_choice import absolute, shown
 from loratui.dataset.problems import counted
 from loratui.dataset.tags import tag_counts
 from loratui.profile.fields import why_not_plain
 from loratui.tui.dialogs import Ask, Choice, Entry, Pages
+from loratui.tui.screens.pictures_changes import Change
 from loratui.tui.screens.pictures_editing import PicturesEditing
-from loratui.tui.screens.pictures_folder import FolderDialog
+from loratui.tui.screens.pictures_folder import FolderDialog, recent_folders, remember_folder
 from loratui.tui.screens.pictures_list import PictureList
 from loratui.tui.screens.pictures_tables import ProblemsTable, TagsTable, buckets_text, picture_of
 from loratui.tui.screens.pictures_texts import help_text, nothing_text, plain_text
 from loratui.tui.widgets.changing_lines import plain
 
-_MOST_RECENT = 12
 _ABOUT_MISSING_CAPTIONS = {"missing-caption", "no-captions"}
 _NEED_PICTURES = {"act", "next_without", "trigger", "tags", "buckets", "search"}
 
@@ -97,18 +96,17 @@ class PicturesScreen(PicturesEditing):
     @work(exit_on_error=False, group="dialog")
     async def action_folder(self) -> None:
         """Choose the folder with the pictures."""
-        recent: list[str] = self.session.recall("recent_folders", [])
         given = self.session.profile.dataset.path
         as_typed = shown(given) if given and str(absolute(shown(given))) == given else given
-        path = await self.app.push_screen_wait(FolderDialog(as_typed, recent, self.session.glyphs))
+        dialog = FolderDialog(as_typed, recent_folders(self.session), self.session.glyphs)
+        path = await self.app.push_screen_wait(dialog)
         if path is None:
             return
-        complaint = self.session.change("dataset.path", str(path))
+        complaint = self.session.change("dataset.path", path)
         if complaint:
             self.say(complaint, "error")
             return
-        known = [one for one in recent if isinstance(one, str) and one != str(path)]
-        self.session.remember("recent_folders", [str(path), *known][:_MOST_RECENT])
+        remember_folder(self.session, path)
         self.say(f"Pictures from {shown(path)}", "good")
 
     @work(exit_on_error=False, group="dialog")
@@ -132,23 +130,27 @@ class PicturesScreen(PicturesEditing):
 
     @work(thread=True, exit_on_error=False, group="trigger")
     def _offer_to_write(self, word: str, paths: list[Path]) -> None:
-        changes, unreadable = put_trigger_in_front(paths, word)
-        self.app.call_from_thread(self._ask_to_write, word, changes, len(paths), len(unreadable))
+        changes = put_trigger_in_front(paths, word)
+        self.app.call_from_thread(self._ask_to_write, word, changes, len(paths))
 
     @work(exit_on_error=False, group="dialog")
-    async def _ask_to_write(self, word: str, changes: Mapping[Path, str], files: int, unreadable: int) -> None:
-        left = f" {counted(unreadable, 'file')} cannot be read and would be left alone." if unreadable else ""
-        if not changes:
+    async def _ask_to_write(self, word: str, changes: TriggerChanges, files: int) -> None:
+        alone, captions = len(changes.left_alone), changes.captions
+        left = f" {counted(alone, 'file')} cannot be read or written and would be left alone." if alone else ""
+        if not captions:
             self.say(f"{word} is in every caption.{left}", "warning" if left else "good")
             return
-        count = counted(len(changes), "caption")
-        lack = f"{len(changes)} of {counted(files, 'caption file')} {'lacks' if len(changes) == 1 else 'lack'} {word}."
+        count = counted(len(captions), "caption")
+        lack = (
+            f"{len(captions)} of {counted(files, 'caption file')} {'lacks' if len(captions) == 1 else 'lack'} {word}."
+        )
         choices = (
             Choice("training", "Leave the files", f"{word} is put in front while training"),
             Choice("files", f"Write it into {count}", "for other tools too; z takes it back"),
         )
         if await self.app.push_screen_wait(Ask("Trigger word", lack + left, choices)) == "files":
-            self.write(changes, f"{word} in front of {count}", f"{word} is in front of {count} now; z takes it back.")
+            told = f"{word} is in front of {count} now; z takes it back."
+            self.write(Change(captions, changes.found, f"{word} in front of {count}", told))
 
     @work(exit_on_error=False, group="dialog")
     async def action_problems(self) -> None:

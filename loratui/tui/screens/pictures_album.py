@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loratui.dataset.tokens import CaptionTokens
     from loratui.profile.schema import Dataset
 
+_MOST_DAMAGED_WATCHED = 50
 State = Literal["unknown", "good", "odd", "bad"]
 
 # A few words for a row; the sentence and the fix stand below the picture and in the list of problems.
@@ -156,11 +157,7 @@ class Album:
     @property
     def captions(self) -> list[str]:
         """The captions of the pictures that teach, as they are trained; without those that were made up."""
-        return [
-            image.caption
-            for image in self.found.values()
-            if self._teaches_its_caption(image)
-        ]
+        return [image.caption for image in self.found.values() if self._teaches_its_caption(image)]
 
     @property
     def caption_paths(self) -> list[Path]:
@@ -170,6 +167,13 @@ class Album:
             for image in self.found.values()
             if image.caption_path is not None and not image.folder.regularisation
         ]
+
+    def watched(self, seen: Iterable[Path]) -> list[Path]:
+        """Files that may be written without their folder showing it: damaged ones, and those of pictures in sight."""
+        damaged = sorted(path for path, result in self.results.items() if isinstance(result, DatasetFault))
+        files = [*damaged[:_MOST_DAMAGED_WATCHED], *seen]
+        found = [self.found[path] for path in files if path in self.found]
+        return files + [image.caption_path for image in found if image.caption_path is not None]
 
     def name_of(self, path: Path) -> str:
         """A picture's name as the list shows it."""

@@ -1,17 +1,20 @@
 """Typing captions: the line below the picture, what the model will see of it, writing it and taking it back.
 
-Captions are written by `dataset/caption_files.py` in a thread, and looked at again by the same check that a run
-begins with.
+Only what was really typed is written, one thing after the other in the thread of `dataset/caption_queue.py`, and looked
+at again by the same check that a run begins with. What could not be written stays here until the caption is opened
+again.
 """
 
-import threading
-from collections.abc import Mapping
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
-from textual import work
-from textual.message import Message
-
-from loratui.dataset.caption_files import read_for_editing
+from loratui.crash import write_crash_log
+from loratui.dataset.caption_files import read_for_editing, refuse_read_only
+from loratui.dataset.caption_journal import CaptionJournal
+from loratui.dataset.caption_queue import CaptionQueue
 from loratui.dataset.captions import with_trigger
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan_caption_again
@@ -20,6 +23,7 @@ from loratui.dataset.tags import TagCount, complete_tag, tag_counts
 from loratui.errors import LoratuiError
 from loratui.safe_text import printable
 from loratui.tui.frame import News
+from loratui.tui.screens.pictures_changes import Change, Edit, Recaptioned
 from loratui.tui.screens.pictures_list import PictureList
 from loratui.tui.screens.pictures_looking import Surveyed
 from loratui.tui.screens.pictures_panel import CaptionPanel
@@ -28,18 +32,7 @@ from loratui.tui.session import Session
 
 # With more captions at once it is quicker to look through the folder anew.
 _FEW = 20
-
-
-class Recaptioned(Message, bubble=False):
-    """Caption files have changed: what their pictures are trained with now, and what there is to say about it."""
-
-    def __init__(self, told: str, kind: News, images: list[FoundImage], problems: list[Problem], all_new: bool) -> None:
-        super().__init__()
-        self.told = told
-        self.kind = kind
-        self.images = images
-        self.problems = problems
-        self.all_new = all_new
+_SECONDS_TO_FINISH = 2.0
 
 
 class PicturesEditing(PicturesView):
@@ -47,9 +40,11 @@ class PicturesEditing(PicturesView):
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
-        self._edited: Path | None = None
+        self._edit: Edit | None = None
+        self._kept: dict[Path, str] = {}
+        self._queue = CaptionQueue(self._failed)
+        self._act_later = False
         self._tags: tuple[TagCount, ...] = ()
-        self._writing = threading.Lock()
         self._newest: tuple[int, Survey] | None = None
 
     def action_act(self) -> None:
@@ -57,26 +52,36 @@ class PicturesEditing(PicturesView):
         path = self.current
         if path is None:
             return
+        if not self._queue.is_foreseeable:
+            self._act_later = True  # a change is being taken back
+            return
+        file = self._caption_path(path)
         try:
-            found = read_for_editing(self._caption_path(path))
+            refuse_read_only(file)
+            found = self._queue.foreseen(file) or read_for_editing(file)
         except DatasetFault as fault:
             self.say(f"{fault.what} {fault.todo}", "error")
             return
         # A text field would send them to the terminal as they are.
         text = "".join(character for character in found.text.replace("\t", " ") if printable(character) == character)
-        if text != found.text:
+        kept = self._kept.get(file, text)
+        if kept == text:
+            self._kept.pop(file, None)
+        if kept != text:
+            self.say("Not written yet: Enter writes your text, Esc leaves the file as it is.", "warning")
+        elif text != found.text:
             self.say("Control characters are left out.", "warning")
         elif found.encoding != "UTF-8":
-            self.say(f"The file was {found.encoding}; it is written as UTF-8.")
-        self._edited = path
+            self.say(f"Read as {found.encoding}; any change, even a space, is saved as UTF-8.")
+        self._edit = Edit(path, file, found, kept, kept != text)
         self._tags = tag_counts(self.album.captions)
         panel = self.query_one(CaptionPanel)
-        panel.edit(text, "what the picture shows, such as: Emi, girl, smiling, night")
-        self._show_typed(text)
+        panel.edit(kept, "what the picture shows, such as: Emi, girl, smiling, night")
+        self._show_typed(kept)
 
     def on_caption_panel_typed(self, event: CaptionPanel.Typed) -> None:
         """Show what the model would see, or what the search finds."""
-        if self._edited is None:
+        if self._edit is None:
             self.search(event.text)
         else:
             self._show_typed(event.text)
@@ -84,28 +89,51 @@ class PicturesEditing(PicturesView):
     def on_caption_line_completing(self) -> None:
         """Complete the tag from those of the other captions."""
         line = self.query_one(CaptionPanel).line
-        completed = complete_tag(line.value, line.cursor_position, self._tags) if line and self._edited else None
+        completed = complete_tag(line.value, line.cursor_position, self._tags) if line and self._edit else None
         if line is not None and completed is not None:
             line.value, line.cursor_position = completed
 
     def on_caption_panel_done(self, event: CaptionPanel.Done) -> None:
         """Keep what was typed, and go on with a neighbour if an arrow ended it."""
-        path, self._edited = self._edited, None
-        if path is None:
+        edit, self._edit = self._edit, None
+        if edit is None:
             self.search("" if event.escaped else event.text)
         else:
-            self.write({self._caption_path(path): event.text}, f"caption of {printable(path.name)}", "")
+            self._take_typed(edit, event.text, event.rows, escaped=event.escaped)
         pictures = self.query_one(PictureList)
         pictures.focus()
         self.show_caption()
-        if event.rows and path is not None:
+        if event.rows and edit is not None:
             pictures.action_move(event.rows)
-            if self.current != path:
+            if self.current != edit.picture:
                 self.action_act()
+
+    def _take_typed(self, edit: Edit, text: str, rows: int, *, escaped: bool) -> None:
+        is_changed = text != edit.shown
+        if edit.is_kept and escaped:
+            self._kept.pop(edit.file, None)
+        elif is_changed or (edit.is_kept and not rows):
+            label = f"caption of {printable(edit.picture.name)}"
+            self.write(Change({edit.file: text}, {edit.file: edit.found}, label, is_typed=True))
+
+    async def finish_editing(self) -> None:
+        """Take what is being typed, and wait until it is written, or for a disk that does not answer."""
+        if not self.is_mounted:
+            return
+        text = self.query_one(CaptionPanel).take()
+        if text is not None and self._edit is not None:
+            edit, self._edit = self._edit, None
+            self._take_typed(edit, text, 0, escaped=False)
+            self.query_one(PictureList).focus()
+            self.show_caption()
+        end = time.monotonic() + _SECONDS_TO_FINISH
+        # Where typing has ended just now, its message is still on its way.
+        while (self._edit is not None or not self._queue.is_idle) and time.monotonic() < end:
+            await asyncio.sleep(0.01)
 
     def begin_search(self) -> None:
         """Have a text typed that names or captions contain."""
-        self._edited = None
+        self._edit = None
         self.query_one(CaptionPanel).edit(self.album.query, "a part of a name or a caption")
 
     def search(self, query: str) -> None:
@@ -114,7 +142,7 @@ class PicturesEditing(PicturesView):
         self.show_all()
 
     def _show_typed(self, text: str) -> None:
-        image = self.album.found.get(self._edited) if self._edited is not None else None
+        image = self.album.found.get(self._edit.picture) if self._edit is not None else None
         panel, section = self.query_one(CaptionPanel), self.album.section
         if image is None:
             panel.show([])
@@ -130,35 +158,50 @@ class PicturesEditing(PicturesView):
             return image.caption_path
         return path.with_suffix(self.album.section.caption_extension)
 
-    @work(thread=True, exit_on_error=False, group="captions")
-    def write(self, captions: Mapping[Path, str], label: str, told: str) -> None:
-        with self._writing:
-            try:
-                changed = self.journal.write(captions, label)
-            except LoratuiError as error:
-                self._tell(f"{error.what} {error.todo}", "error", [], all_new=True)
-                return
-            if changed:
-                self._tell(told, "good", list(changed), all_new=len(changed) > _FEW)
+    def write(self, change: Change) -> None:
+        """Have captions written after all that is being written already."""
+        for path in change.captions:
+            self._kept.pop(path, None)
+        self._queue.put(partial(self._write, self.journal, change), change.outcome)
 
-    @work(thread=True, exit_on_error=False, group="captions")
-    def _take_back(self) -> None:
-        with self._writing:
-            try:
-                undone = self.journal.undo()
-            except LoratuiError as error:
-                self._tell(f"{error.what} {error.todo}", "error", [], all_new=True)
-                return
-            if undone is None:
-                return
-            told = f"Taken back: {undone.label}."
-            if undone.left_alone:
-                told += f" {counted(len(undone.left_alone), 'file')} changed since and left alone."
-            changed = [*undone.restored, *undone.left_alone]
-            self._tell(told, "warning" if undone.left_alone else "good", changed, all_new=len(changed) > _FEW)
+    def _write(self, journal: CaptionJournal, change: Change) -> Callable[[], None]:
+        try:
+            with self._traces.own_write(change.captions):
+                written = journal.write(change.captions, change.label, change.found)
+        except LoratuiError as error:
+            return partial(self._tell, f"{error.what} {error.todo}", "error", [], change.kept)
+        if not written.changed and not written.left_alone:
+            return self._tell_nothing
+        changed, told = [*written.changed, *written.left_alone], change.told_of(written)
+        if written.left_alone:
+            return partial(self._tell, told, "warning", changed, change.kept)
+        return partial(self._tell, told, "good", changed)
 
-    def _tell(self, told: str, kind: News, changed: list[Path], *, all_new: bool) -> None:
-        """From a thread: look at the changed captions again, and have it shown."""
+    def _undo(self, journal: CaptionJournal) -> Callable[[], None]:
+        try:
+            with self._traces.own_write(journal.last_files):
+                undone = journal.undo()
+        except LoratuiError as error:
+            return partial(self._tell, f"{error.what} {error.todo}", "error", [])
+        if undone is None:
+            return self._tell_nothing
+        told = f"Taken back: {undone.label}."
+        if undone.left_alone:
+            told += f" {counted(len(undone.left_alone), 'file')} changed since and left alone."
+        changed = [*undone.restored, *undone.left_alone]
+        kind: News = "warning" if undone.left_alone else "good"
+        return partial(self._tell, told, kind, changed)
+
+    def _tell_nothing(self) -> None:
+        self.post_message(Recaptioned("", "note", [], [], False, {}))
+
+    def _failed(self, error: Exception) -> None:
+        told = write_crash_log(error)
+        self.post_message(Recaptioned(f"{told.what} {told.todo}", "error", [], [], True, {}))
+
+    def _tell(self, told: str, kind: News, changed: list[Path], kept: Mapping[Path, str] | None = None) -> None:
+        """From the queue's thread: look at the changed captions again, or at all, and have it shown."""
+        all_new = not 0 < len(changed) <= _FEW
         self.undo_label = self.journal.last
         section, survey = self.album.section, self.album.survey
         if self._newest is not None and self._newest[0] == self._look:
@@ -171,13 +214,14 @@ class PicturesEditing(PicturesView):
                     alone = scan_caption_again(Scan(path.parent, (image.folder,), (image,), ()), section, path)
                     images += alone.images
                     problems += alone.problems
-        self.post_message(Recaptioned(told, kind, images, problems, all_new))
+        self.post_message(Recaptioned(told, kind, images, problems, all_new, kept or {}))
         if survey is not None and images:
             self._newest = (self._look, survey.after_edit(changed))
             self.post_message(Surveyed(*self._newest))
 
     def on_recaptioned(self, message: Recaptioned) -> None:
         """Show the new captions, and say what was done."""
+        self._kept.update(message.kept)
         if message.told:
             self.say(message.told, message.kind)
         if message.all_new or self._is_looking:
@@ -188,7 +232,11 @@ class PicturesEditing(PicturesView):
         self.query_one(PictureList).redraw()
         self.show_caption()
         self.refresh_bindings()
+        if self._act_later and self._queue.is_foreseeable:
+            self._act_later = False
+            if self.query_one(PictureList).has_focus:
+                self.action_act()
 
     def action_undo(self) -> None:
         """Take the last change of captions back."""
-        self._take_back()
+        self._queue.put(partial(self._undo, self.journal), None)

@@ -18,15 +18,17 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from loratui.dataset.folder_choice import Proposal, complete_folder, propose, shown
+from loratui.dataset.folder_choice import Proposal, complete_folder, propose, shown, unquoted
 from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
+from loratui.tui.session import Session
 from loratui.tui.widgets.form_paths import common_beginning
 from loratui.tui.widgets.text_field import TextField
 
 _SECONDS_OF_PATIENCE = 0.08
-_MOST_OFFERED = 7
+_MOST_RECENT = 12
+_RECENT = "recent_folders"
 
 
 class Offer(NamedTuple):
@@ -38,8 +40,23 @@ class Offer(NamedTuple):
     note: str
 
 
-class FolderDialog(Dialog[Path | None]):
-    """Answers the chosen folder, or None for Esc. The folder exists: one that does not is made on request."""
+def recent_folders(session: Session) -> list[str]:
+    """The folders that were chosen before, the latest first."""
+    return [folder for folder in session.recall(_RECENT, []) if isinstance(folder, str)]
+
+
+def remember_folder(session: Session, folder: str) -> None:
+    """Offer a folder the next time."""
+    others = [one for one in recent_folders(session) if one != folder]
+    session.remember(_RECENT, [folder, *others][:_MOST_RECENT])
+
+
+class FolderDialog(Dialog[str | None]):
+    """Answers the chosen folder, or None for Esc. The folder exists: one that does not is made on request.
+
+    Args:
+        may_be_empty: Whether "" is an answer too.
+    """
 
     BINDINGS = [
         Binding("escape", "leave", "Leave", id="leave"),
@@ -61,8 +78,18 @@ class FolderDialog(Dialog[Path | None]):
             self.completions = completions
             self.take = take
 
-    def __init__(self, value: str, recent: Sequence[str], glyphs: Glyphs) -> None:
+    def __init__(
+        self,
+        value: str,
+        recent: Sequence[str],
+        glyphs: Glyphs,
+        *,
+        title: str = "The folder with the pictures",
+        text: str = "",
+        may_be_empty: bool = False,
+    ) -> None:
         super().__init__(classes="dialog")
+        self._title, self._text, self._may_be_empty = title, text, may_be_empty
         self._value = value
         self._glyphs = glyphs
         self._recent = [path for path in recent if printable(path) == path]
@@ -71,11 +98,13 @@ class FolderDialog(Dialog[Path | None]):
     def compose(self) -> ComposeResult:
         """The line, what it means, and what else there is."""
         with Vertical(classes="window"):
-            yield Static("The folder with the pictures", classes="dialog-title", markup=False)
+            yield Static(self._title, classes="dialog-title", markup=False)
+            if self._text:
+                yield Static(self._text, classes="dialog-text", markup=False)
             yield TextField(self._value, placeholder="~/pictures/emi", compact=True, select_on_focus=False)
             yield Static(id="remark", markup=False)
             yield OptionList(markup=False)
-            keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc leave"
+            keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc back"
             yield Static(keys, classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
@@ -96,6 +125,8 @@ class FolderDialog(Dialog[Path | None]):
         event.stop()
         if event.value.strip():
             self._consider(event.value, take=True)
+        elif self._may_be_empty:
+            self.dismiss("")
         else:
             self.action_choose()
 
@@ -105,8 +136,9 @@ class FolderDialog(Dialog[Path | None]):
             time.sleep(_SECONDS_OF_PATIENCE)
         if get_current_worker().is_cancelled:
             return
-        proposal = propose(text) if text.strip() else Proposal(Path.home(), "wrong")
-        completions = complete_folder(text) if text else []
+        path = unquoted(text)
+        proposal = propose(path) if text.strip() else Proposal(Path.home(), "wrong")
+        completions = complete_folder(path) if text else []
         self.post_message(self.Considered(text, proposal, completions, take))
 
     def on_folder_dialog_considered(self, message: Considered) -> None:
@@ -115,10 +147,10 @@ class FolderDialog(Dialog[Path | None]):
             return
         proposal = message.proposal
         if message.take and proposal.state != "wrong":
-            self.dismiss(proposal.path)
+            self.dismiss(str(proposal.path))
             return
         if message.take and len(proposal.instead) == 1:
-            self.dismiss(proposal.instead[0])
+            self.dismiss(str(proposal.instead[0]))
             return
         self._remark(proposal if message.text.strip() else None)
         self._offer(self._offers_for(message.text, proposal, message.completions))
@@ -137,7 +169,7 @@ class FolderDialog(Dialog[Path | None]):
             line.cursor_position = len(offer.text)
             line.focus()
         else:
-            self.dismiss(Path(offer.text))
+            self.dismiss(offer.text)
 
     def action_choose(self) -> None:
         """Go down to what is offered."""
@@ -148,8 +180,9 @@ class FolderDialog(Dialog[Path | None]):
         """Type what all completions have in common."""
         line = self.query_one(Input)
         line.focus()
-        common = common_beginning(complete_folder(line.value))
-        if len(common) >= len(line.value):
+        typed = unquoted(line.value)
+        common = common_beginning(complete_folder(typed))
+        if len(common) >= len(typed):
             line.value = common
             line.cursor_position = len(common)
 
@@ -163,7 +196,7 @@ class FolderDialog(Dialog[Path | None]):
         except OSError as error:
             self._say(f"The folder cannot be made ({printable(error.strerror or error)}).", is_complaint=True)
         else:
-            self.dismiss(path)
+            self.dismiss(str(path))
 
     def _remark(self, proposal: Proposal | None) -> None:
         if proposal is None:

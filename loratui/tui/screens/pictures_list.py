@@ -55,6 +55,11 @@ class PictureList(ChangingLines, can_focus=True):
         shown = self._paths
         return shown[min(self._cursor, len(shown) - 1)] if shown else None
 
+    @property
+    def in_sight(self) -> "tuple[Path, ...]":
+        """The pictures whose rows are seen."""
+        return self._paths[self._top : self._top + self.size.height]
+
     def show_album(self, album: "Album | None") -> None:
         """Show an album, or what it knows by now; the cursor stays on its picture where that is still there."""
         before = self.current

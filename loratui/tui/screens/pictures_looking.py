@@ -3,10 +3,8 @@
 Names come first, so that the first picture is seen at once; then sizes and captions, then what decoding brings.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,12 +18,12 @@ from loratui.dataset.scan import FoundImage, Scan
 from loratui.dataset.survey import Question, Survey, Surveyor
 from loratui.dataset.tokens import CaptionTokens, load_tokens
 from loratui.errors import DatasetError
+from loratui.tui.screens.pictures_traces import Trace
 
 if TYPE_CHECKING:
     from loratui.profile.schema import Model, Profile
 
 _SECONDS_BETWEEN_NEWS = 0.15
-_MOST_FOLDERS_WATCHED = 200
 
 
 class Superseded(Exception):
@@ -80,6 +78,15 @@ class Surveyed(_Of):
     def __init__(self, look: int, survey: Survey) -> None:
         super().__init__(look)
         self.survey = survey
+
+
+class Glanced(Message, bubble=False):
+    """The traces of folders and files, as they are now; `moment` is that of `KnownTraces`."""
+
+    def __init__(self, found: Mapping[str, Trace], moment: int) -> None:
+        super().__init__()
+        self.found = found
+        self.moment = moment
 
 
 def look_through(
@@ -145,6 +152,12 @@ def look_through(
     post(Surveyed(look, survey))
 
 
+def files_of(scan: Scan) -> list[Path]:
+    """The pictures and captions that a scan has read."""
+    captions = [image.caption_path for image in scan.images if image.caption_path is not None]
+    return [*(image.path for image in scan.images), *captions]
+
+
 def tokens_of(model: "Model") -> CaptionTokens | None:
     """The tokenizer of a base; None while it is not on this computer."""
     from loratui.hub.tokenizer_files import tokenizer_folder
@@ -156,25 +169,6 @@ def tokens_of(model: "Model") -> CaptionTokens | None:
         return load_tokens(folder)
     except DatasetError:
         return None
-
-
-def traces(root: str, files: Iterable[Path]) -> tuple[object, ...]:
-    """What changes when files come, go or are written in the folders below `root`, or when one of `files` changes."""
-    if not root.strip():
-        return ()
-    top = absolute(root)
-    folders = [top]
-    with suppress(OSError), os.scandir(top) as entries:
-        folders += [Path(entry.path) for entry in entries if not entry.name.startswith(".") and entry.is_dir()]
-    return tuple(_trace(path) for path in [*sorted(folders)[:_MOST_FOLDERS_WATCHED], *files])
-
-
-def _trace(path: Path) -> tuple[object, ...]:
-    try:
-        found = os.stat(path)
-    except OSError:
-        return str(path), 0, 0
-    return str(path), found.st_mtime_ns, found.st_size
 
 
 def _go_on(is_superseded: Callable[[], bool]) -> None:

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Input
 
@@ -47,13 +46,6 @@ class CaptionLine(TextField):
     def __init__(self, text: str, placeholder: str) -> None:
         super().__init__(text, placeholder=placeholder, compact=True, select_on_focus=False)
         self.cursor_position = len(text)
-
-    def on_mount(self) -> None:
-        """Bring the end of a long text into sight, once it is known how much room there is."""
-        self.call_after_refresh(self._show_cursor)
-
-    def _show_cursor(self) -> None:
-        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def action_leave(self, rows: int, escaped: bool = False) -> None:
         """End, and perhaps go on with a neighbour."""
@@ -142,12 +134,18 @@ class CaptionPanel(Vertical):
         event.stop()
         self._end(event.rows, escaped=event.escaped)
 
-    def _end(self, rows: int, *, escaped: bool) -> None:
+    def take(self) -> str | None:
+        """End without a message; returns what was typed, None where nothing was."""
         line, self._line = self._line, None
         if line is None:
-            return
+            return None
         line.remove()
-        self.post_message(self.Done(line.value, rows, escaped))
+        return line.value
+
+    def _end(self, rows: int, *, escaped: bool) -> None:
+        text = self.take()
+        if text is not None:
+            self.post_message(self.Done(text, rows, escaped))
 
 
 class RuleLine(ChangingLines):

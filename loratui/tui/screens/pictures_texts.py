@@ -33,7 +33,7 @@ from the other captions, and z takes it back afterwards."""
 
 
 # Where this screen itself has the remedy.
-_FIX_HERE = {"caption-not-utf8": "Enter shows it as far as it can be read; Enter again writes it as UTF-8."}
+_FIX_HERE = {"caption-not-utf8": "Enter shows it as far as it can be read; any change there is saved as UTF-8."}
 
 
 def head_lines(album: "Album", profile: "Profile", width: int, glyphs: Glyphs, done: int | None) -> tuple[Line, Line]:

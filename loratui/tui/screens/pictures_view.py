@@ -15,15 +15,16 @@ from textual.timer import Timer
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from loratui.dataset.caption_files import CaptionJournal
+from loratui.dataset.caption_journal import CaptionJournal
 from loratui.dataset.folder_choice import Proposal, absolute
-from loratui.dataset.problems import DatasetFault, Problem, counted
+from loratui.dataset.problems import Problem, counted
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import pictures_looking as looking
 from loratui.tui.screens.pictures_album import Album
 from loratui.tui.screens.pictures_list import PictureList
 from loratui.tui.screens.pictures_panel import CaptionPanel, RuleLine
 from loratui.tui.screens.pictures_texts import caption_lines, head_lines, nothing_text, seen
+from loratui.tui.screens.pictures_traces import KnownTraces, traces, traces_of
 from loratui.tui.session import Session
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
 from loratui.tui.widgets.picture import Picture
@@ -31,14 +32,6 @@ from loratui.tui.widgets.picture import Picture
 _SECONDS_BETWEEN_GLANCES = 1.5
 # From so many rows on the text below the picture gets more of them.
 _TALL = 32
-
-
-class Glanced(Message, bubble=False):
-    """The traces of the folder, as they are now."""
-
-    def __init__(self, traces: tuple[object, ...]) -> None:
-        super().__init__()
-        self.traces = traces
 
 
 class PicturesView(StepScreen):
@@ -62,8 +55,9 @@ class PicturesView(StepScreen):
         self._look_again = False
         self._done = 0
         self._nothing: Proposal | None = None
-        self._traces: tuple[object, ...] = ()
+        self._traces = KnownTraces()
         self._glances: Timer | None = None
+        self._glancing: set[str] = set()
 
     def compose_body(self) -> ComposeResult:
         """Heading, list and picture, and the text that the model sees."""
@@ -127,6 +121,8 @@ class PicturesView(StepScreen):
             self._asked = asked
             self.album = self.album.under(profile.dataset) if is_same else Album(profile.dataset)
             self.look()
+        elif self.is_settled and self.session.unmet("pictures") is None:  # changed elsewhere, and back
+            self.look()
         else:
             self._show_head()
 
@@ -145,37 +141,48 @@ class PicturesView(StepScreen):
         """Look through the folder from the beginning; what has not changed is not decoded again."""
         self._look += 1
         self._is_looking, self._look_again, self._done = True, False, 0
-        self._look_through(self._look)
+        self._look_through(self._look, self._watched())
         self._show_head()
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="look")
-    def _look_through(self, look: int) -> None:
+    def _look_through(self, look: int, watched: list[Path]) -> None:
         worker = get_current_worker()
         profile = self.session.resolved()
-        self._traces = looking.traces(profile.dataset.path, self._watched())
+        self._traces.begin(traces(profile.dataset.path, watched))
         self.undo_label = CaptionJournal.of(absolute(profile.dataset.path)).last
+
+        def tell(message: Message) -> None:
+            if isinstance(message, looking.Scanned):
+                self._traces.add(traces_of(looking.files_of(message.scan)))
+            self.post_message(message)
+
         try:
-            looking.look_through(look, profile, self.session.surveyor, self.post_message, lambda: worker.is_cancelled)
+            looking.look_through(look, profile, self.session.surveyor, tell, lambda: worker.is_cancelled)
         except looking.Superseded:
             return
 
     def _glance(self) -> None:
-        self._glance_at(self.session.profile.dataset.path)
+        path = self.session.profile.dataset.path
+        # On a disk that no longer answers a glance lasts for ever: one that waits for it is enough.
+        if path not in self._glancing:
+            self._glancing.add(path)
+            self._glance_at(path, self._watched(), self._traces.moment)
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="glance")
-    def _glance_at(self, path: str) -> None:
-        self.post_message(Glanced(looking.traces(path, self._watched())))
+    @work(thread=True, exit_on_error=False, group="glance")
+    def _glance_at(self, path: str, watched: list[Path], moment: int) -> None:
+        try:
+            self.post_message(looking.Glanced(traces(path, watched), moment))
+        finally:
+            self._glancing.discard(path)
 
     def _watched(self) -> list[Path]:
-        """Files that may be written without their folder showing it: what is being copied, and what is shown."""
-        damaged = [path for path, result in list(self.album.results.items()) if isinstance(result, DatasetFault)]
-        return sorted(damaged)[:50]
+        """Files that may be written without their folder showing it: what is being copied, and what is seen."""
+        return self.album.watched(self.query_one(PictureList).in_sight)
 
-    def on_glanced(self, message: Glanced) -> None:
+    def on_glanced(self, message: looking.Glanced) -> None:
         """Look again when something has changed."""
-        if message.traces == self._traces:
+        if not self._traces.take(message.found, message.moment):
             return
-        self._traces = message.traces
         if self._is_looking:
             self._look_again = True
         else:

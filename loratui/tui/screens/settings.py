@@ -17,6 +17,7 @@ from loratui.profile.groups import in_titles, setting_named, why_not, why_not_te
 from loratui.profile.presets import Preset, what_changes
 from loratui.profile.schema import Profile
 from loratui.profile.text import read_text
+from loratui.tui.base_choice import choose_base
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens.settings_completion import complete_base, complete_folder
 from loratui.tui.screens.settings_rows import help_of, rows_of
@@ -123,7 +124,7 @@ class SettingsScreen(StepScreen):
         if row is None:
             return
         self.form.forget(row.id)
-        complaint = self.session.change(row.id, setting_named(row.id).default)
+        complaint = self._change(row.id, setting_named(row.id).default)
         if complaint:
             self.say(in_titles(complaint), "warning")
 
@@ -153,13 +154,22 @@ class SettingsScreen(StepScreen):
         value = event.text == YES if is_switch else read_text(event.text, setting.field)
         if value == setting.value(self.session.profile):
             return
-        if complaint := self.session.change(event.row_id, value):
+        if complaint := self._change(event.row_id, value):
             self.form.refuse(event.row_id, event.text, in_titles(complaint))
 
     def on_rows_form_complained(self, event: RowsForm.Complained) -> None:
         """Say in the rail what is still wrong."""
         event.stop()
         self._tell_unmet()
+
+    def _change(self, field: str, value: object) -> str:
+        """Set a field; with another base goes its resolution, which is said. Returns what is wrong with the value."""
+        if field != "model.base":
+            return self.session.change(field, value)
+        complaint, remark = choose_base(self.session, str(value))
+        if remark and not complaint:
+            self.say(f"{value} is the base now{remark}.", "good")
+        return complaint
 
     def _complaint(self, row_id: str, text: str) -> str:
         setting = setting_named(row_id)

@@ -38,7 +38,7 @@ class Presets(Dialog[Preset | None]):
             yield Static("Presets", classes="dialog-title", markup=False)
             yield OptionList(*(Option(preset.title, id=preset.id) for preset in PRESETS), markup=False)
             yield Static(id="changes", classes="dialog-text", markup=False)
-            yield Static("↑↓ choose   Enter take   Esc leave", classes="dialog-keys", markup=False)
+            yield Static("↑↓ choose   Enter take   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Choose at once."""

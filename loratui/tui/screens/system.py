@@ -151,11 +151,10 @@ class SystemScreen(StepScreen):
             self.say("Looked again.")
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """Say that looking failed, should it ever."""
+        """End the looking, should it ever fail; the frame, whose turn is after this, says so."""
         if event.worker.group == _PROBE and event.state == WorkerState.ERROR:
             self._is_looking = False
             self.query_one(Findings).show(self._findings)
-            self.say(f"Looking at this computer failed: {event.worker.error}", "error")
 
     @property
     def _gpus(self) -> tuple[Gpu, ...]:

@@ -69,7 +69,7 @@ class Difference(Dialog[bool]):
                 yield Static(_coloured(self._config.difference[_HEAD_OF_DIFFERENCE:]), markup=False)
             leave = "Leave it as it is" if there else "Write nothing"
             yield OptionList(Option(leave, id=_LEAVE), Option("Write it", id=_WRITE), markup=False)
-            yield Static("↑↓ choose   Enter take   PgUp PgDn scroll   Esc leave", classes="dialog-keys", markup=False)
+            yield Static("↑↓ choose   Enter take   PgUp PgDn scroll   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Have the answers under the keys."""

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 
+from loratui.errors import LoratuiError
 from loratui.orders.preparing import Order
 from loratui.runs.finding import output_name
 from loratui.safe_text import printable
@@ -18,7 +19,7 @@ from loratui.tui.screens.train_end import end_text
 from loratui.tui.screens.train_figures import title_text
 from loratui.tui.screens.train_help import help_of
 from loratui.tui.screens.train_plan_view import PlanView
-from loratui.tui.screens.train_start import Stage, order_of_session
+from loratui.tui.screens.train_start import Stage, order_of_session, origin_of_session
 from loratui.tui.screens.train_view import RunView
 from loratui.tui.screens.train_work import TrainWork
 from loratui.tui.session import Session
@@ -135,9 +136,12 @@ class TrainScreen(TrainActs):
         match self._next_act()[0]:
             case "look":
                 self._arrange(anew=True)
+            case "start" if refused := self.session.unmet("settings"):
+                self.say(f"4 Settings comes first: {refused[0]}", "warning")
             case "start":
-                self._show_stage(Stage("Looking through the pictures"))
-                self.begin(order_of_session(self.session))
+                order = order_of_session(self.session)
+                self._take_stage(order, Stage("Looking through the pictures"))
+                self.begin(order)
             case "go on" if self.run_watch is not None:
                 self.go_on(self.run_watch)
             case "try":
@@ -175,6 +179,7 @@ class TrainScreen(TrainActs):
         """Show what a training would do."""
         if message.order != self.planned.order:
             return
+        self.tell_step(message.intention.refusal)
         unmet = {step.id: self.session.unmet(step.id) or () for step in STEPS}
         self.planned.intend(message.intention, unmet)
         # A step that nobody has tried yet lacks nothing; once it was refused, a person wants to know that it is not.
@@ -184,12 +189,15 @@ class TrainScreen(TrainActs):
 
     def on_train_work_staged(self, message: TrainWork.Staged) -> None:
         """Show how far a start is."""
-        self._show_stage(message.stage)
+        self._take_stage(message.order, message.stage)
 
     def on_train_work_started(self, message: TrainWork.Started) -> None:
-        """Show the new run."""
-        self.stage = None
-        self.session.show_run(message.run)
+        """Show the new run; where another profile is open by now, only say that it is there."""
+        self._take_stage(message.order, None)
+        if message.order.origin == origin_of_session(self.session):
+            self.session.show_run(message.run)
+        elif (front := self.wizard.step_screen) is not None:
+            front.say(f"{printable(output_name(message.run))} is being trained: h lists it.", "good")
 
     def on_train_work_resumed(self) -> None:
         """See what becomes of it."""
@@ -198,8 +206,11 @@ class TrainScreen(TrainActs):
 
     def on_train_work_refused(self, message: TrainWork.Refused) -> None:
         """Say what did not work; what is planned says so too."""
+        error, order = message.error, message.order
         self.is_resuming = False
-        self.wizard.show_error(message.error)
+        if order is not None and order.origin != origin_of_session(self.session):
+            error = LoratuiError(f"{printable(order.name)} was not started. {error.what}", error.todo)
+        self.wizard.show_error(error)
         self._arrange(anew=True)
 
     def on_train_work_gauges_read(self, message: TrainWork.GaugesRead) -> None:
@@ -234,11 +245,12 @@ class TrainScreen(TrainActs):
     def _arrange(self, *, anew: bool = False) -> None:
         """Show the run, or the plan of one."""
         self.set_class(self.shows_run, "-run")
+        self.planned.stage(self.stage)
         if self.shows_run:
             self.call_after_refresh(self._draw)
-        elif self.stage is None:
+        else:
             order = self._order()
-            if order is not None and (anew or self.planned.order != order):
+            if order is not None and (self.planned.order != order or (anew and self.stage is None)):
                 self.planned.look(order)
                 self.plan(order)
         self.refresh_keys()
@@ -247,11 +259,16 @@ class TrainScreen(TrainActs):
         if self.run_watch is not None and self.moment is not None:
             self.view.show(self.run_watch.run, self.moment, self.session.now())
 
-    def _show_stage(self, stage: Stage | None) -> None:
-        changed = (self.stage is None) != (stage is None) or bool(stage and stage.base)
-        self.stage = stage
+    def _take_stage(self, order: Order, stage: Stage | None) -> None:
+        before = self.stage
+        if stage is None:
+            self.stages.pop(order.origin, None)
+        else:
+            self.stages[order.origin] = stage
+        if order.origin != origin_of_session(self.session):
+            return
         self.planned.stage(stage)
-        if changed:
+        if (before is None) != (stage is None) or bool(stage and stage.base):
             self.refresh_keys()
 
     def _read_gauges(self) -> None:
@@ -266,7 +283,9 @@ class TrainScreen(TrainActs):
         moment, name = watch.moment, printable(output_name(watch.run))
         if moment.state == "running":
             self._read_gauges()
-        if not self.wants_new and not moment.is_busy:
+        if moment.is_busy:
+            self.session.forget_unmet(self.STEP)
+        elif not self.wants_new:
             reasons = {"finished": [], "stopped": [f"{name} was stopped: Enter resumes it."]}
             self.session.set_unmet(self.STEP, reasons.get(moment.state, [f"{name} {moment.state}."]))
         if before.is_busy and moment.state == "finished":

@@ -14,12 +14,14 @@ from loratui.runs.finding import output_name
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Pages
 from loratui.tui.moment import Moment
+from loratui.tui.quitting import leave
 from loratui.tui.run_watch import RunWatch
 from loratui.tui.screens import train_flows
 from loratui.tui.screens.train_gauges import GaugeReader
 from loratui.tui.screens.train_log import log_text
+from loratui.tui.screens.train_plan import step_of
 from loratui.tui.screens.train_plan_view import PlanView
-from loratui.tui.screens.train_start import Stage
+from loratui.tui.screens.train_start import Stage, origin_of_session
 from loratui.tui.screens.train_view import RunView
 from loratui.tui.screens.train_work import TrainWork
 from loratui.tui.session import Session
@@ -38,16 +40,17 @@ class TrainActs(TrainWork):
     Attributes:
         run_watch: Of the run that is shown, or of the last one while a new one is planned.
         wants_new: Whether a new training is planned although there is a run.
-        stage: What a start is busy with; None while nothing is started.
+        stages: What starts are busy with, by where their order came from: another profile may be open by now.
         is_resuming: A run was told to go on and has not yet.
     """
 
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.run_watch: RunWatch | None = None
-        self.stage: Stage | None = None
+        self.stages: dict[str, Stage] = {}
         self.wants_new = self.is_resuming = False
         self._is_polling = False
+        self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._ticks = 0
         self.gauges = GaugeReader()
 
@@ -65,6 +68,11 @@ class TrainActs(TrainWork):
     def planned(self) -> PlanView:
         """The plan as it is drawn."""
         return self.query_one(PlanView)
+
+    @property
+    def stage(self) -> Stage | None:
+        """What the start of the open profile is busy with; None while it is not being started."""
+        return self.stages.get(origin_of_session(self.session))
 
     @property
     def shows_run(self) -> bool:
@@ -87,6 +95,16 @@ class TrainActs(TrainWork):
         if at_once or not is_seldom or self._ticks % _SELDOM == 0:
             self._is_polling = True
             self.poll(watch)
+
+    def tell_step(self, refusal: LoratuiError | None) -> None:
+        """Have the rail show where to mend what was refused, and no more once it is mended."""
+        step, reasons = self._told
+        if reasons and self.session.unmet(step) == reasons:
+            self.session.set_unmet(step, ())
+        self._told = (step_of(refusal), (refusal.what,)) if refusal is not None else ("", ())
+        step, reasons = self._told
+        if step and not self.session.unmet(step):
+            self.session.set_unmet(step, reasons)
 
     def looked(self) -> None:
         """The look is over."""
@@ -119,11 +137,11 @@ class TrainActs(TrainWork):
         except LoratuiError as error:
             self.post_message(self.Refused(error))
 
-    def action_detach(self) -> None:
+    @work(exclusive=True, group="quit", exit_on_error=False)
+    async def action_detach(self) -> None:
         """Leave; the run goes on by itself."""
-        self.wizard.set_title_text("")
         name = printable(output_name(self.run_watch.run)) if self.moment and self.run_watch else "The download"
-        self.wizard.exit(0, return_code=0, message=f"{name} goes on by itself. See it again: loratui")
+        await leave(self.wizard, self.session, f"{name} goes on by itself. See it again: loratui")
 
     @work(exclusive=True, group="log", exit_on_error=False)
     async def action_log(self) -> None:

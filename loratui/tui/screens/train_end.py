@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from loratui.dataset.problems import counted
 from loratui.environment.disks import size_text
 from loratui.runs.directory import RunDirectory
 from loratui.safe_text import printable
@@ -51,7 +52,7 @@ def _finished(moment: Moment, width: int, glyphs: Glyphs) -> list[Line]:
         lines.append(_row("grid", grid, width, glyphs))
     epochs = [file for file in moment.saved if file != lora]
     if epochs:
-        lines.append(_row("epochs", f"{len(epochs)} more files beside it{_best(moment)}", width, glyphs))
+        lines.append(_row("epochs", f"{counted(len(epochs), 'more file')} beside it{_best(moment)}", width, glyphs))
     for copy in moment.installed[:2]:
         lines.append(_row("copy", copy, width, glyphs))
     told = [f"peak memory {memory_text(moment.memory_peak)}"] if moment.memory_peak else []

@@ -36,32 +36,35 @@ class TrainWork(StepScreen):
             self.intention = intention
 
     class Staged(Message):
-        """A start has got further; None when it is over."""
+        """The start of an order has got further; None when it is over."""
 
-        def __init__(self, stage: Stage | None) -> None:
+        def __init__(self, order: Order, stage: Stage | None) -> None:
             super().__init__()
+            self.order = order
             self.stage = stage
 
         def can_replace(self, message: Message) -> bool:
             """Only the latest is worth drawing."""
-            return isinstance(message, TrainWork.Staged)
+            return isinstance(message, TrainWork.Staged) and message.order is self.order
 
     class Started(Message):
-        """A new run waits or works."""
+        """A new run waits or works, as was ordered."""
 
-        def __init__(self, run: RunDirectory) -> None:
+        def __init__(self, order: Order, run: RunDirectory) -> None:
             super().__init__()
+            self.order = order
             self.run = run
 
     class Resumed(Message):
         """A run waits or works again."""
 
     class Refused(Message):
-        """What was asked for did not work."""
+        """What was asked for did not work; `order` is the one whose start it was, if it was a start."""
 
-        def __init__(self, error: LoratuiError) -> None:
+        def __init__(self, error: LoratuiError, order: Order | None = None) -> None:
             super().__init__()
             self.error = error
+            self.order = order
 
     class GaugesRead(Message):
         """A thread has read the gauges, or could not."""
@@ -98,16 +101,16 @@ class TrainWork(StepScreen):
         def tell(stage: Stage) -> None:
             if me.is_cancelled:
                 raise GivenUp
-            self.post_message(self.Staged(stage))
+            self.post_message(self.Staged(order, stage))
 
         try:
             run = start(order, tell)
         except LoratuiError as error:
-            self.post_message(self.Refused(error))
+            self.post_message(self.Refused(error, order))
         else:
-            self.post_message(self.Started(run))
+            self.post_message(self.Started(order, run))
         finally:
-            self.post_message(self.Staged(None))
+            self.post_message(self.Staged(order, None))
 
     @work(thread=True, group="start", exit_on_error=False)
     def resume(self, run: RunDirectory, accept_smaller: bool) -> None:

@@ -17,6 +17,11 @@ from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.try_trial import Trial
 
 ADVICE = "everyday 0.7–0.9   strong 1.0–1.2   0.5–0.7 each when combining"
+_HELP = (
+    "The strength says how much the LoRA counts: <lora:NAME:0.8>. Both pictures have the same noise, so what differs "
+    f"is the LoRA's doing.\n\n{ADVICE}\n\nToo weak, and the character is not there; too strong, and colours burn and "
+    "every picture looks alike. k keeps the one you like: it is written into the cards that A1111 and Forge read."
+)
 _STANDING = {
     "waiting": "waiting for its turn",
     "starting": "starting: libraries are being loaded",
@@ -34,7 +39,7 @@ def prompt_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
 
 
 def facts_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
-    """Which epoch, seed, base and companions; what is kept on the right."""
+    """Which epoch, seed, base and companions; on the right which of the rows, and what is kept."""
     file = trial.file
     facts = [
         f"epoch {file.epoch}" + (" (finished)" if file.label == LAST else "") + (", best" if file.is_best else ""),
@@ -43,10 +48,13 @@ def facts_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     facts += [f"on {Path(printable(trial.base)).name}"] if trial.wish.base else []
     facts += [f"with {lora_words(lora)}" for lora in trial.wish.other_loras]
     kept = trial.kept
-    right = f"kept {kept.strength:g}" if kept is not None and kept.label == file.label else ""
-    room = width - cell_len(right) - 2 * bool(right)
-    left = fit("   ".join(facts), room, glyphs)
-    return Content.assemble(left, " " * (width - cell_len(left) - cell_len(right)), (right, "$text-success"))
+    rows = trial.rows
+    row = f"row {rows.index(trial.wish) + 1}/{len(rows)}" if len(rows) > 1 else ""
+    is_kept = kept is not None and kept.label == file.label
+    keeping = "   " * bool(row) + f"kept {kept.strength:g}" if kept is not None and is_kept else ""
+    right = cell_len(row) + cell_len(keeping)
+    left = fit("   ".join(facts), width - right - 2 * bool(right), glyphs)
+    return Content.assemble(left, " " * (width - cell_len(left) - right), row, (keeping, "$text-success"))
 
 
 def caption(strength: float) -> str:
@@ -109,12 +117,22 @@ def fetch_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     return Content.assemble((fit_middle(printable(scp_from_here(file)), width, glyphs), "$faint"))
 
 
-def plain_lines(trial: Trial) -> list[str]:
-    """What a person takes along: tag, grid, picture, and the lines that fetch them."""
+def plain_lines(trial: Trial, refused: str = "") -> list[str]:
+    """What a person takes along: tag, grid, picture, and the lines that fetch them; last, what was refused."""
     found = [("grid", trial.grid), ("LoRA", trial.file.path)]
     files = [(name, path) for name, path in found if path is not None]
     lines = [trial.tag, "", *(f"{name}: {path}" for name, path in files)]
-    return [*lines, "", *(scp_from_here(path) for _, path in files)] if login() is not None else lines
+    lines += ["", *(scp_from_here(path) for _, path in files)] if login() is not None else []
+    lines += ["", f"Not done: {refused}"] if refused else []
+    return [printable(line) for line in lines]
+
+
+def help_text(trial: Trial | None, refused: str = "") -> str:
+    """What was refused, how strengths are chosen, and the whole prompt."""
+    parts = [f"Not done: {refused}"] if refused else []
+    parts.append(_HELP)
+    parts += [f"Prompt: {trial.wish.prompt}"] if trial is not None else []
+    return "\n\n".join(parts)
 
 
 def label(strength: float) -> str:
@@ -176,7 +194,7 @@ def _at_work(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     else:
         words = _STANDING[session.standing] + (" the grid" if is_grid and session.standing == "drawing" else "")
     if not of or session.standing != "drawing":
-        return Content(fit(f"{words}{glyphs.ellipsis}   x stops", width, glyphs))
+        return Content(fit(f"{words.rstrip('.')}{glyphs.ellipsis}   x stops", width, glyphs))
     long = max(10, min(30, width - cell_len(words) - 24))
     full = round(long * done / of)
     bar = (glyphs.bar_full * full, "$text-accent"), (glyphs.bar_empty * (long - full), "$faint")

@@ -5,6 +5,7 @@ thread.
 """
 
 import secrets
+from pathlib import Path
 
 from textual import work
 from textual.app import ComposeResult
@@ -14,10 +15,12 @@ from loratui.profile.schema import Comparison
 from loratui.profile.store import profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.safe_text import printable
+from loratui.tui.base_choice import choose_base
+from loratui.tui.keys import EVERYWHERE, entry_of
 from loratui.tui.messages import Go
 from loratui.tui.screens.try_asking import Answered, Opened, Polled, TryThreads
 from loratui.tui.screens.try_dialogs import ask_epoch, ask_others, ask_prompt, ask_rows
-from loratui.tui.screens.try_lines import ADVICE, plain_lines
+from loratui.tui.screens.try_lines import help_text, plain_lines
 from loratui.tui.screens.try_trial import Trial
 from loratui.tui.screens.try_view import Place, TryView
 from loratui.tui.session import Session
@@ -34,11 +37,13 @@ class TryScreen(TryThreads):
 
     STEP = "try"
     KEYS = (
-        "stronger:Strength",
+        "stronger:Strength:←→",
+        "row_below:Row:↑↓",
         "prompt",
-        "new_seed",
-        "fill",
+        "new_seed:Seed",
+        "fill:Grid",
         "keep",
+        "copy",
         "act:Draw",
         "stop",
         "epoch",
@@ -46,6 +51,7 @@ class TryScreen(TryThreads):
         "flip",
         "train_here",
         "weaker",
+        "row_above",
     )
 
     def __init__(self, session: Session) -> None:
@@ -54,6 +60,7 @@ class TryScreen(TryThreads):
         self._opening: RunDirectory | None = None
         self._told = ""
         self._place: Place = "both"
+        self._trouble = ""
         self._is_polling = False
         self._timer: Timer | None = None
         self._pause: Timer | None = None
@@ -88,42 +95,37 @@ class TryScreen(TryThreads):
         self._timer = self.set_interval(_POLL_SECONDS, self._tick)
 
     def hidden(self) -> None:
-        """Nobody looks."""
-        if self._timer is not None:
-            self._timer.stop()
+        """Nobody looks, and nobody waits for a picture that was only passed by."""
+        for timer in (self._timer, self._pause):
+            if timer is not None:
+                timer.stop()
 
     def plain_text(self) -> str:
-        """Tag, paths and the lines that fetch them."""
-        return "\n".join(map(printable, plain_lines(self._trial))) if self._trial is not None else _NOTHING
+        """Tag, paths and the lines that fetch them; what was refused, whole."""
+        return "\n".join(plain_lines(self._trial, self._refused)) if self._trial is not None else _NOTHING
 
     def title_of_copy(self) -> str:
         """What the plain text is called."""
         return "To take along"
 
     def focus_help(self) -> tuple[str, str]:
-        """How strengths are chosen, and the whole prompt."""
-        text = (
-            "The strength says how much the LoRA counts: <lora:NAME:0.8>. Both pictures have the same noise, so what "
-            f"differs is the LoRA's doing.\n\n{ADVICE}\n\nToo weak, and the character is not there; too strong, and "
-            "colours burn and every picture looks alike. k keeps the one you like: it is written into the cards that "
-            "A1111 and Forge read."
-        )
-        prompt = f"\n\nPrompt: {self._trial.wish.prompt}" if self._trial is not None else ""
-        return "Which strength?", f"{text}{prompt}"
+        """How strengths are chosen, the whole prompt, and the whole of what was refused."""
+        return "Which strength?", help_text(self._trial, self._refused)
+
+    def keys_now(self) -> tuple[str, ...]:
+        """Of each pair of arrows one says what both do."""
+        return tuple(entry for entry in self.KEYS if entry not in ("weaker", "row_above"))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only what makes sense now."""
-        names = {entry.partition(":")[0] for entry in self.KEYS}
-        if action not in names:
+        names = {entry_of(entry).id for entry in self.KEYS}
+        if action not in names or action in EVERYWHERE:
             return True
         trial = self._trial
         if trial is None:
             return False
-        if action == "stop":
-            return bool(trial.session.pending)
-        if action == "train_here":
-            return bool(trial.wish.base)
-        return True
+        rows, coming, base = len(trial.rows) > 1, bool(trial.session.pending), bool(trial.wish.base)
+        return {"row_above": rows, "row_below": rows, "stop": coming, "train_here": base}.get(action, True)
 
     # Keys
 
@@ -134,6 +136,14 @@ class TryScreen(TryThreads):
     def action_stronger(self) -> None:
         """Look at the next higher strength."""
         self._step(1)
+
+    def action_row_above(self) -> None:
+        """Look at the row that was drawn before."""
+        self._go_to_row(-1)
+
+    def action_row_below(self) -> None:
+        """Look at the row that was drawn after."""
+        self._go_to_row(1)
 
     def action_flip(self) -> None:
         """Flip between without and with, in one place."""
@@ -176,6 +186,7 @@ class TryScreen(TryThreads):
         """Draw a grid."""
         trial = self._trial
         if trial is not None and (prompts := await ask_rows(self.app, trial)) is not None:
+            self.session.tried.add(trial.run)
             self._ask(lambda: trial.fill(prompts), "The grid is being drawn; it is written beside the LoRA.")
 
     def action_keep(self) -> None:
@@ -192,11 +203,13 @@ class TryScreen(TryThreads):
         """Have the profile train on the base that is looked at."""
         if self._trial is None or not self._trial.wish.base:
             return
-        complaint = self.session.change("model.base", self._trial.wish.base)
+        base = self._trial.wish.base
+        complaint, remark = choose_base(self.session, base)
         if complaint:
             self.say(complaint, "error")
         else:
-            self.post_message(Go("train"))
+            name = Path(printable(base)).name
+            self.post_message(Go("train", lambda screen: screen.say(f"{name} is the base now{remark}.", "good")))
 
     # What comes back
 
@@ -217,10 +230,11 @@ class TryScreen(TryThreads):
 
     def on_answered(self, event: Answered) -> None:
         """Say what came of it."""
-        if event.kept is not None and self._trial is not None:
+        if event.kept is not None and self._trial is not None and self._trial.run == event.run:
             self._trial.kept = event.kept
         if event.words:
             self.say(event.words, "error" if event.is_error else "good" if event.kept else "note")
+        self._trouble = event.words if event.is_error else ""
         self._redraw()
 
     # Within
@@ -230,6 +244,12 @@ class TryScreen(TryThreads):
         name = self.session.name
         is_own = bool(name) and run.read_origin() in (name, str(profile_path(name).absolute()))
         return self.session.resolved().comparison if is_own else None
+
+    @property
+    def _refused(self) -> str:
+        """Why the latest request was not drawn, or what else could not be done."""
+        refusal = self._trial.session.refusal if self._trial is not None else None
+        return f"{refusal.what} {refusal.todo}".strip() if refusal is not None else self._trouble
 
     def _tell_unmet(self, reason: str) -> None:
         self._told = reason
@@ -251,6 +271,12 @@ class TryScreen(TryThreads):
         if trial.picture(trial.strength) is None and trial.is_finished:
             self._pause = self.set_timer(_PAUSE_SECONDS, self._draw)
 
+    def _go_to_row(self, distance: int) -> None:
+        if self._trial is not None and self._trial.go_to_row(distance):
+            if self._pause is not None:
+                self._pause.stop()
+            self._redraw()
+
     def _change(self, fields: dict[str, object]) -> None:
         if self._trial is not None:
             self._trial.change(**fields)
@@ -261,6 +287,7 @@ class TryScreen(TryThreads):
         if trial is None:
             return
         if trial.missing:
+            self.session.tried.add(trial.run)
             self._ask(trial.draw)
         self._redraw()
 

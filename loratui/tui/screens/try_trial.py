@@ -96,6 +96,23 @@ class Trial:
         asked = [request.settings.strengths for request in rows if request.first_row == self.wish]
         return frozenset(strength for strengths in asked for strength in strengths)
 
+    @property
+    def rows(self) -> tuple[Wish, ...]:
+        """The rows that are drawn, as they were drawn one after the other; the one that is looked at is among them."""
+        labels = {file.label for file in self.files}
+        drawn = (wish for wish, _ in self.session.cells if wish.label in labels)
+        return tuple(dict.fromkeys([*drawn, self.wish]))
+
+    def go_to_row(self, distance: int) -> bool:
+        """Go to a row drawn before or after; False at either end."""
+        rows = self.rows
+        place = rows.index(self.wish) + distance
+        if not 0 <= place < len(rows):
+            return False
+        self.wish = rows[place]
+        self.strengths = _columns(self.session, self.settings, self.wish, self.strength)
+        return True
+
     def step(self, distance: int) -> bool:
         """Go to a weaker or a stronger one; False at either end."""
         place = self.strengths.index(self.strength) + distance
@@ -114,6 +131,7 @@ class Trial:
     def take_settings(self, settings: Comparison) -> None:
         """Draw as is set now from now on."""
         self.settings = settings
+        self.prompts = tuple(settings.prompts) or self.prompts
         self.strengths = _columns(self.session, settings, self.wish, self.strength)
 
     def draw(self, strengths: Sequence[float] = ()) -> None:

@@ -57,6 +57,9 @@ class TryView(Vertical):
         #try-pictures.-tall {
             margin-top: 1;
         }
+        #try-pictures.-both #try-without {
+            margin-right: 2;
+        }
         #try-thumbnails {
             height: 9;
             margin: 1 0;
@@ -129,6 +132,7 @@ class TryView(Vertical):
         if place == "both" and self.size.width < _COLUMNS_FOR_BOTH:
             place = "with"
         self.query_one("#try-pictures").set_class(self.size.height >= _ROWS_FOR_ALL, "-tall")
+        self.query_one("#try-pictures").set_class(place == "both", "-both")
         without.display, used.display = place != "with", place != "without"
         without.show(trial.picture(0.0), caption(0.0))
         used.show(trial.picture(trial.strength), caption(trial.strength))

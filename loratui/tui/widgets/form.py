@@ -95,6 +95,7 @@ class RowsForm(RowsView, can_focus=True):
         self._completions = dict(completions or {})
         self._editor: Editor | None = None
         self._told = ""
+        self._before = self._taken = ""  # what the row that is edited held, and what of the typing was passed on
         self._refused: dict[str, tuple[str, str]] = {}
 
     @property
@@ -169,6 +170,7 @@ class RowsForm(RowsView, can_focus=True):
             self.app.push_screen(Entries(row, self._check), lambda text: self._answered(row.id, text))
         else:
             complete = self._completions.get(row.id, complete_path if row.kind == "path" else None)
+            self._before = self._taken = row.editable_text
             self._open(Editor(row.editable_text, complete, select=row.kind != "path"))
 
     def action_flip(self) -> None:
@@ -225,10 +227,14 @@ class RowsForm(RowsView, can_focus=True):
             self._take(row_id, text)
 
     def _take(self, row_id: str, text: str) -> None:
-        """Pass a text on, or keep it with what is wrong with it."""
+        """Pass a text on, or keep it with what is wrong with it; then the value is what it was before the typing."""
         if complaint := self._check(row_id, text):
             self.refuse(row_id, text, complaint)
+            if self._editor is not None and self._taken != self._before:
+                self._taken = self._before
+                self.post_message(self.Edited(self, row_id, self._before))
             return
+        self._taken = text
         self._listing.put(row_id, text)
         self._choose()
         self.post_message(self.Edited(self, row_id, text))

@@ -33,7 +33,7 @@ class Choices(Dialog[str | None]):
             if self._row.help:
                 yield Static(printable(self._row.help), classes="dialog-text", markup=False)
             yield OptionList(*(Option(printable(value)) for value in self._row.choices), markup=False)
-            yield Static("↑↓ choose   Enter take   Esc leave", classes="dialog-keys", markup=False)
+            yield Static("↑↓ choose   Enter take   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Begin on the value that the row has."""

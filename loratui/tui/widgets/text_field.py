@@ -5,6 +5,7 @@ A profile, a caption or a pasted text may hold such characters. All text fields 
 
 from rich.cells import cell_len
 from rich.text import Text
+from textual.geometry import Region
 from textual.widgets import Input, TextArea
 
 from loratui.safe_text import masked
@@ -12,6 +13,13 @@ from loratui.safe_text import masked
 
 class TextField(Input):
     """One line."""
+
+    def on_mount(self) -> None:
+        """Bring the end of a long text into sight, once it is known how much room there is."""
+        self.call_after_refresh(self._show_cursor)
+
+    def _show_cursor(self) -> None:
+        self.scroll_to_region(Region(self._cursor_offset, 0, 1, 1), force=True, animate=False)
 
     def validate_placeholder(self, placeholder: str) -> str:
         """Keep the placeholder safe too: it may come from a file's name."""

@@ -15,6 +15,7 @@ from textual.widgets import Input
 from loratui.hub.cache import partial_bytes
 from loratui.hub.downloads import find_download
 from loratui.profile.store import load_profile, new_profile
+from loratui.tui.screens.model_list import BaseList
 from tests.small_dataset import small_profile
 from tests.unit.hub.checkpoints import SDXL, diffusers_files, write_checkpoint, write_in_cache
 from tests.unit.hub.in_process import use_endpoint, use_stub
@@ -98,6 +99,29 @@ async def test_bases_on_the_disk_are_listed_and_enter_takes_one(hub: StubHub) ->
         await until(pilot, lambda: pilot.app.session.unmet("model") == ())
 
 
+async def test_the_cursor_goes_to_another_base_of_the_profile_and_else_stays(hub: StubHub, home: Path) -> None:
+    new_profile("cat", small_profile(Path("emi/cached"), home / "pictures", home / "output"))
+    async with wizard(profile="emi", mode="model") as pilot:
+        await until(pilot, lambda: _cursor(pilot) == "demo")
+        await pilot.press("h")
+        pilot.app.session.open("cat")
+        await pilot.press("2")
+        await until(pilot, lambda: _cursor(pilot) == "emi/cached")
+        await pilot.press("down")
+        await until(pilot, lambda: _cursor(pilot) == "counterfeit")
+        await pilot.press("ctrl+r")
+        await pilot.pause(0.3)
+        assert _cursor(pilot) == "counterfeit"
+        # A base that has no row yet is gone to once it has one.
+        pilot.app.session.change("model.base", "emi/open")
+        await until(pilot, lambda: _cursor(pilot) == "emi/open")
+
+
+def _cursor(pilot: Pilot[int]) -> str:
+    row = pilot.app.screen.query_one(BaseList).row
+    return row.name if row is not None else ""
+
+
 async def test_what_cannot_be_trained_is_shown_and_not_taken(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "xl ")
@@ -144,7 +168,11 @@ async def test_what_the_hub_does_not_have_is_said_and_is_unmet(hub: StubHub, bas
 async def test_the_retired_id_names_its_successor(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, "runwayml/stable-diffusion-v1-5")
+        await until(pilot, lambda: "It was taken off the hub; the same model is" in screen_text(pilot)[-2])
         await see(pilot, "It was taken off the hub; the same model is maintained as")
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "It was taken off the hub" in screen_text(pilot)[-2]
         assert load_profile("emi").model.base == "demo"
 
 

@@ -88,7 +88,7 @@ async def test_everything_that_is_odd_is_marked_and_explained(tmp_path: Path) ->
         assert "75 are learnt): Emi, tag number 0" in lower(pilot)
         assert "│not learnt: " in lower(pilot)
         await pilot.press("down")
-        assert "Enter again writes it as UTF-8" in lower(pilot)
+        assert "any change there is saved as UTF-8" in lower(pilot)
         await pilot.press("down", "down")
         assert "7.png: the picture is damaged or cut short" in lower(pilot)
         assert "Copy or download it again" in lower(pilot)
@@ -226,6 +226,16 @@ async def test_names_and_captions_never_reach_the_terminal_as_codes(tmp_path: Pa
                 await pilot.press(key)
             assert not set(seen(pilot)) & set("\x1b\x07\u202e"), (key, seen(pilot))
         assert "[red]markup[/red]" in lower(pilot)
+
+
+async def test_captions_that_were_made_up_are_not_counted_as_tags(tmp_path: Path) -> None:
+    img = odd_folder(tmp_path)
+    (img / "5_emi_person" / "7.txt").unlink()
+    async with looking_at(img) as pilot:
+        # of nine: one without a caption, one empty, one not UTF-8, one damaged
+        await pilot.press("g")
+        assert "in 5 captions" in seen(pilot)
+        assert "emi person" not in seen(pilot)
 
 
 async def test_help_explains_the_signs(folder: Path) -> None:

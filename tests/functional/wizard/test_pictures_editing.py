@@ -82,9 +82,9 @@ async def test_a_caption_in_another_encoding_is_written_as_utf8(tmp_path: Path) 
     path = img / "5_emi_person" / "5.txt"
     async with looking_at(img) as pilot:
         await pilot.press("down", "down", "down", "down", "enter")
-        assert "The file was Windows-1252" in seen(pilot)
+        assert "Read as Windows-1252; any change, even a space, is saved as UTF-8." in seen(pilot)
         assert "Emi, café, smiling" in seen(pilot)
-        await pilot.press("enter")
+        await pilot.press("space", "enter")
         await until(pilot, lambda: "none stops the training" in seen(pilot))
         assert path.read_bytes() == "Emi, café, smiling".encode()
         assert pilot.app.session.unmet("pictures") == ()  # type: ignore[attr-defined]

@@ -94,6 +94,20 @@ async def test_a_refused_value_is_not_saved_and_the_rail_says_so(profile: str) -
         assert load_profile(profile).training.epochs == 10
 
 
+async def test_the_valid_beginning_of_a_refused_text_is_not_kept(profile: str) -> None:
+    async with wizard(profile=profile, mode="settings") as pilot:
+        form_of(pilot).go_to("training.epochs")
+        await press(pilot, "enter", "7")
+        assert load_profile(profile).training.epochs == 7
+        await press(pilot, "x")
+        assert load_profile(profile).training.epochs == 2
+        await press(pilot, "enter")
+        assert any("! 7x" in line for line in screen_text(pilot))
+        assert load_profile(profile).training.epochs == 2
+        await press(pilot, "enter", "9", "enter")
+        assert load_profile(profile).training.epochs == 9
+
+
 async def test_fields_that_contradict_each_other_wait_for_each_other(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         form = form_of(pilot)
@@ -189,6 +203,20 @@ async def test_the_live_line_follows_the_settings(profile: str, tmp_path: Path) 
         await press(pilot, "enter", "ctrl+u", *"nonsense", "enter")
         await until(pilot, "The base is not understood")
         assert load_profile(profile).model.base == "nonsense"
+
+
+async def test_the_live_line_counts_as_the_pictures_do(profile: str, tmp_path: Path) -> None:
+    content = (tmp_path / "pictures" / "6.png").read_bytes()
+    (tmp_path / "pictures" / "6.png").write_bytes(content[: len(content) // 2])
+    opened = load_profile(profile)
+    opened.training.batch_size = 1
+    new_profile(profile, opened, force=True)
+    async with wizard(profile=profile, mode="settings") as pilot:
+        await until(pilot, "up to 24 steps")
+        await press(pilot, "3")
+        await until(pilot, "= 20 steps")
+        await press(pilot, "4")
+        assert (await until(pilot, " 20 steps")).startswith(" 20 steps")
 
 
 async def test_the_live_line_tells_a_measured_time(profile: str, tmp_path: Path) -> None:

@@ -208,6 +208,20 @@ async def test_leaving_without_a_run_alive_asks_nothing(profile: str) -> None:
         assert not pilot.app.is_running
 
 
+async def test_ctrl_c_asks_since_it_may_have_been_meant_to_copy(profile: str) -> None:
+    async with wizard(profile=profile, mode="settings") as pilot:
+        await pilot.press("ctrl+c")
+        await pilot.pause(0.3)
+        assert "Leave loratui?" in "\n".join(screen_text(pilot))
+        await pilot.press("escape")
+        await pilot.pause(0.1)
+        await pilot.press("ctrl+c", "ctrl+c")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await pilot.pause(0.3)
+        assert pilot.app.return_code == 0
+
+
 async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, living_run: RunDirectory) -> None:
     async with wizard(profile=profile) as pilot:
         await pilot.press("ctrl+q")

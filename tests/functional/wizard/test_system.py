@@ -241,3 +241,18 @@ async def test_in_ascii_no_sign_is_ambiguous() -> None:
         body = "\n".join(screen_text(pilot)[2:22])
         assert "> + accelerate" in body
         assert not set("✓✗▸─→") & set(body)
+
+
+@pytest.mark.parametrize("group", ["probe", "accelerate"])
+async def test_an_unforeseen_fault_in_the_background_is_said_with_its_log(group: str, loratui_home: Path) -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        pilot.app.screen.run_worker(_fail, group=group, exit_on_error=False)
+        await pilot.pause(0.3)
+        assert "loratui itself failed (KeyError)" in screen_text(pilot)[-2]
+    [log] = (loratui_home / "data").glob("crash-*.log")
+    assert "the dog" in log.read_text()
+
+
+async def _fail() -> None:
+    raise KeyError("the dog")

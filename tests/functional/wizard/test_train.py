@@ -98,6 +98,16 @@ async def test_what_earlier_steps_lack_is_named(profile: str) -> None:
         await until(pilot, "! 2 Model: The licence is not accepted yet.")
 
 
+async def test_nothing_starts_while_a_setting_is_refused(profile: str, loratui_home: Path) -> None:
+    async with wizard(profile=profile, mode="train") as pilot:
+        await until(pilot, "Enter starts")
+        session_of(pilot).set_unmet("settings", ["Epochs must be a whole number of at least 1, not '2x'."])
+        await pilot.press("enter")
+        await until(pilot, "4 Settings comes first: Epochs must be")
+        await pilot.pause(0.5)
+        assert not (loratui_home / "data" / "runs").exists()
+
+
 async def test_the_plan_follows_the_profile(profile: str) -> None:
     async with wizard(profile=profile, mode="train") as pilot:
         await until(pilot, "20: 2 epochs of 10 steps")
@@ -195,12 +205,13 @@ async def test_v_shows_the_preview_in_place_of_the_gauges_and_the_gauges_again(p
 
 async def test_the_log_tells_events_and_what_the_worker_printed(profile: str, run: RunDirectory) -> None:
     at_step(run)
-    run.log_path.write_text("loading\n\x1b[31mred [bold]not markup\n", encoding="utf-8")
+    run.log_path.write_text("loading\n\x1b[31mred [bold]not markup\n401 for hf_abcdefghijklmnop\n", encoding="utf-8")
     with hold_lock(run):
         async with shown(profile, run).run_test(size=(120, 50)) as pilot:
             await until(pilot, "step 138/360")
             await pilot.press("l")
-            await until(pilot, "the worker started", "\\x1b[31mred [bold]not markup")
+            await until(pilot, "the worker started", "\\x1b[31mred [bold]not markup", "401 for hf_…")
+            assert "abcdefghij" not in "\n".join(screen_text(pilot))
             await pilot.press("escape")
             await until(pilot, "step 138/360")
 

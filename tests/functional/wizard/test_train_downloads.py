@@ -11,6 +11,8 @@ from loratui.hub.downloads import find_download
 from loratui.paths import runs_directory
 from loratui.profile.store import load_profile, new_profile, profile_path, write_profile
 from loratui.runs.directory import list_runs
+from loratui.runs.finding import output_name
+from loratui.tui.screens.train_start import stop_download
 from tests.functional.wizard.test_train_processes import on_cpu, put_in_place, until
 from tests.small_dataset import write_pictures
 from tests.small_project import processes_of
@@ -94,6 +96,49 @@ async def test_leaving_the_program_leaves_the_download_alone(profile: str, hub: 
     download = find_download("emi/base")
     assert download is not None
     assert download.is_alive()
+
+
+async def test_another_profile_is_started_while_a_base_is_brought(
+    profile: str, hub: StubHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put_in_place(TRAINS, tmp_path, monkeypatch)
+    new_profile("aki", on_cpu(write_pictures(tmp_path / "aki"), tmp_path / "aki-output", "aki"))
+    hub.slow = 1_000_000
+    async with wizard(profile=profile, mode="train") as pilot:
+        session = pilot.app.session  # type: ignore[attr-defined]
+        await until(pilot, "emi/base is brought from Hugging Face")
+        await pilot.press("enter")
+        await until(pilot, "Bringing emi/base", "x stops it")
+        session.open("aki")
+        lines = await until(pilot, "aki will be trained like this", "Enter starts the training")
+        assert not any("Bringing" in line for line in lines)
+        session.open("emi")
+        await until(pilot, "emi will be trained like this", "Bringing emi/base", "x stops it")
+        session.open("aki")
+        await until(pilot, "aki will be trained like this", "Enter starts the training")
+        await pilot.press("enter")
+        await until(pilot, "finished at", "aki.safetensors")
+        hub.slow = 0
+        await until(pilot, "emi is being trained: h lists it.")
+        assert session.name == "aki"
+        assert output_name(session.run) == "aki"
+        session.open("emi")
+        await until(pilot, "finished at", "emi.safetensors")
+
+
+async def test_a_start_that_fails_under_another_profile_says_whose_it_was(
+    profile: str, hub: StubHub, tmp_path: Path
+) -> None:
+    new_profile("aki", on_cpu(write_pictures(tmp_path / "aki"), tmp_path / "aki-output", "aki"))
+    hub.slow = 1_000_000
+    async with wizard(profile=profile, mode="train") as pilot:
+        await until(pilot, "emi/base is brought from Hugging Face")
+        await pilot.press("enter")
+        await until(pilot, "Bringing emi/base", "x stops it")
+        pilot.app.session.open("aki")  # type: ignore[attr-defined]
+        await until(pilot, "aki will be trained like this")
+        stop_download("emi/base")
+        await until(pilot, "emi was not started. The download of emi/base was stopped.")
 
 
 async def test_a_gate_is_said_in_a_sentence(profile: str) -> None:

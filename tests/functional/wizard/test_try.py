@@ -18,7 +18,8 @@ from loratui.runs.events import EventWriter
 from loratui.runs.keeping import kept_strength
 from loratui.runs.lock import is_busy
 from loratui.runs.slots import release, slots_of, try_slots
-from loratui.runs.try_session import stop_session
+from loratui.runs.try_stopping import stop_session
+from loratui.tui.base_choice import choose_base
 from tests.stand_in_worker import TRIES, environment
 from tests.tried_run import compared_run, finished_run
 from tests.wizard import screen_text, wizard
@@ -47,10 +48,12 @@ def saved(run: RunDirectory) -> RunDirectory:
 
 
 @asynccontextmanager
-async def trying(run: RunDirectory | None, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[int]]:
+async def trying(
+    run: RunDirectory | None, size: tuple[int, int] = (80, 24), **options: object
+) -> AsyncIterator[Pilot[int]]:
     """The wizard on Try, showing a run."""
     try:
-        async with wizard(size=size, profile="emi", mode="try") as pilot:
+        async with wizard(size=size, profile="emi", mode="try", **options) as pilot:
             if run is not None:
                 pilot.app.session.show_run(run)  # type: ignore[attr-defined]
                 await until(pilot, "seed")
@@ -136,6 +139,11 @@ async def test_a_prompt_that_cannot_be_drawn_says_why_and_the_next_one_is_drawn(
         await until(pilot, "Enter take")
         await enter(pilot, "Emi <lora:x:1>")
         await until(pilot, "There is no such LoRA. Add its file.")
+        await pilot.press("question_mark")
+        await until(pilot, "Not done: There is no such LoRA. Add its file.")
+        await pilot.press("escape", "y")
+        await until(pilot, "Not done: There is no such LoRA. Add its file.")
+        await pilot.press("escape")
         await pilot.press("r")
         await until(pilot, "There is no such LoRA.")
         await pilot.press("p")
@@ -151,6 +159,36 @@ async def test_the_grid_is_filled_and_named(run: RunDirectory) -> None:
         assert "This prompt at every strength  4 pictures" in text
         await pilot.press("enter")
         await until(pilot, "disc-grid-v2.png")
+
+
+async def test_all_that_a_grid_shows_is_seen_row_by_row(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        session = pilot.app.session  # type: ignore[attr-defined]
+        session.change_many({"comparison.prompts": ["Emi reads", "Emi sleeps"], "comparison.seeds": [1, 2]})
+        assert not any(" row " in line for line in screen_text(pilot))
+        assert "↑↓" not in screen_text(pilot)[-1]
+        await pilot.press("f")
+        await until(pilot, "All prompts of the comparison")
+        await pilot.press("down", "enter")
+        # The run's own row, and two prompts with two seeds.
+        lines = await until(pilot, "row 1/5")
+        assert "↑↓ Row" in lines[-1]
+        assert "“Emi, girl, smiling, night”" in lines[2]
+        seen = []
+        for row in range(2, 6):
+            await pilot.press("down")
+            lines = await until(pilot, f"row {row}/5")
+            seen.append((lines[2].strip(), " ".join(lines[3].split()[3:5])))
+        reads, sleeps = "“Emi reads”", "“Emi sleeps”"
+        assert seen == [(reads, "seed 1"), (reads, "seed 2"), (sleeps, "seed 1"), (sleeps, "seed 2")]
+        assert "0.0✓   0.5✓  [0.8✓]  1.0✓" in "\n".join(lines)
+        await pilot.press("down")
+        await until(pilot, "row 5/5")
+        await pilot.press("up", "right")
+        lines = await until(pilot, "row 4/5")
+        assert "strength 1.0" in "\n".join(lines)
+        await pilot.pause(0.6)
+        assert "[1.0✓]" in "\n".join(screen_text(pilot))
 
 
 async def test_what_is_asked_for_can_be_stopped(run: RunDirectory) -> None:
@@ -217,9 +255,18 @@ async def test_other_loras_and_bases_are_chosen_and_trained_on(run: RunDirectory
         write_checkpoint(base)
         await pilot.press("enter")
         await until(pilot, "on anime.safetensors")
+        session = pilot.app.session  # type: ignore[attr-defined]
+        session.change("dataset.resolution", 512)
+        choose_base(session, "demo")
+        assert load_profile("emi").dataset.resolution == 64
         await pilot.press("B")
         await pilot.pause()
-    assert load_profile("emi").model.base == str(base)
+        assert load_profile("emi").model.base == str(base)
+        # The resolution follows as on Model, and that is said where one arrives.
+        assert load_profile("emi").dataset.resolution == 512
+        lines = await until(pilot, "anime.safetensors is the base now; pictures are trained at its 512 × 512")
+        assert "5 Train" in lines[0]
+        assert pilot.app.current_mode == "train"
 
 
 def write_checkpoint(path: Path) -> None:
@@ -299,3 +346,23 @@ async def test_leaving_the_program_ends_the_worker(run: RunDirectory) -> None:
         while is_busy(run.trying):
             assert time.monotonic() < deadline
             await pilot.pause(0.05)
+
+
+async def test_the_key_bar_names_both_arrows_and_copying(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        bar = screen_text(pilot)[-1]
+        assert bar.startswith(" ←→ Strength  p Prompt  r Seed  f Grid  k Keep  y Copy")
+        await pilot.press("r")
+        await until(pilot, "row 2/2")
+        bar = screen_text(pilot)[-1]
+        assert bar.startswith(" ←→ Strength  ↑↓ Row  p Prompt  r Seed  f Grid  k Keep  y Copy")
+        assert bar.endswith("? Help  : More")
+
+
+async def test_with_pictures_off_the_two_paths_stay_apart(run: RunDirectory) -> None:
+    async with trying(run, images="off") as pilot:
+        lines = await until(pilot, "picture off")
+        first = next(line for line in lines if line.count("picture off") == 2)
+        column = first.rindex("picture off")
+        for line in lines[lines.index(first) : lines.index(first) + 4]:
+            assert line[column - 2 : column].strip() == "", line

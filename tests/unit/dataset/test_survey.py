@@ -14,7 +14,7 @@ from loratui.dataset.checks import Examination, check, examine_all
 from loratui.dataset.examining import examine_elsewhere
 from loratui.dataset.images import Examined
 from loratui.dataset.problems import DatasetFault
-from loratui.dataset.scan import FoundImage
+from loratui.dataset.scan import FoundImage, scan
 from loratui.dataset.survey import Question, Survey, Surveyor
 from loratui.profile.schema import Dataset
 
@@ -173,3 +173,15 @@ def _plain(result: Examination) -> tuple[object, ...]:
     if isinstance(result, DatasetFault):
         return result.code, result.what, result.todo
     return result.sha256, result.width, result.height
+
+
+def test_what_is_known_to_be_damaged_is_left_out_of_a_scan(folder: Path) -> None:
+    asked, surveyor = question(folder), Surveyor()
+    found = scan(asked.section)
+    assert surveyor.without_damaged(found) == (found, False)
+    surveyor.look(asked)
+    usable, is_sure = surveyor.without_damaged(found)
+    assert [image.path.name for image in usable.images] == [f"{number}.png" for number in range(1, 6)]
+    assert is_sure
+    Image.new("RGB", (64, 96)).save(folder / "6.png")
+    assert surveyor.without_damaged(found) == (found, False)

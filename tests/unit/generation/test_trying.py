@@ -1,5 +1,6 @@
 """The worker's side of trying strengths, where a process of its own would show too little: memory that runs out."""
 
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ import torch
 from loratui.generation.comparison_files import drawing_order, same_cell
 from loratui.generation.strength_grid import place_of_row
 from loratui.generation.trying import Trying
+from loratui.locks import take_lock
+from loratui.profile.schema import Comparison
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
+from loratui.runs.queue import add_ticket
+from loratui.runs.slots import Wish as Slots
+from loratui.runs.slots import release, try_slots
 from loratui.runs.trying import Request, Wish, requests_path
 from tests.tried_run import finished_run
 
@@ -21,8 +27,10 @@ class Told:
 
     def __init__(self) -> None:
         self.events: list[tuple[str, dict[str, Any]]] = []
+        self.on_write: Callable[[str], None] = lambda _: None
 
     def write(self, kind: str, /, **fields: Any) -> None:
+        self.on_write(kind)
         self.events.append((kind, fields))
 
 
@@ -48,10 +56,12 @@ def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
 ) -> None:
     run, ask = asked
     told, full = Told(), [True]
+    moving: list[weakref.ref[torch.nn.Module]] = []
     to, convolve = torch.nn.Module.to, torch.nn.Conv2d.forward
 
     def moved(module: torch.nn.Module, *places: Any, **options: Any) -> torch.nn.Module:
         if where == "base" and full[0]:
+            moving.append(weakref.ref(module))
             raise torch.OutOfMemoryError("CUDA out of memory")
         return to(module, *places, **options)
 
@@ -63,6 +73,12 @@ def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
     monkeypatch.setattr(torch.nn.Module, "to", moved)
     monkeypatch.setattr(torch.nn.Conv2d, "forward", convolved)
     ask("1")
+
+    def refused(kind: str) -> None:
+        if kind == "refused" and where == "base":
+            assert [module for module in moving if module() is not None] == []
+
+    told.on_write = refused
 
     def heed() -> None:
         if ("refused" in [kind for kind, _ in told.events]) and full[0]:
@@ -76,6 +92,37 @@ def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
     assert refusal["todo"]
     assert [fields["strength"] for kind, fields in told.events if kind == "cell"] == [0.0, 0.8]
     assert [fields["request"] for kind, fields in told.events if kind == "done"] == ["2"]
+
+
+def test_a_grid_makes_way_for_whoever_waits_and_is_taken_up_again(
+    asked: tuple[RunDirectory, Callable[[str], None]], tmp_path: Path
+) -> None:
+    run, _ = asked
+    lora = Path(run.read_profile().output.directory) / "disc.safetensors"
+    settings = Comparison(prompts=["Emi"], seeds=list(range(8)), strengths=[0.0, 0.8], steps=40, width=32, height=32)
+    request = Request("1", "grid", settings, (("last", lora),), "", (32, 32), lora.parent, "disc", 0.1)
+    with EventWriter(requests_path(run.trying), 0) as events:
+        events.write("grid", **request.fields())
+    slots = try_slots(Slots(("cpu",)), str(run.trying.path))
+    other = finished_run(
+        Path(run.read_profile().model.base), tmp_path / "other", tmp_path / "runs", random_loras=False
+    )
+    ticket, waiter = add_ticket(other, "train", Slots(("cpu",))), take_lock(other.waiter_lock_path)
+    assert slots is not None
+    assert waiter is not None
+
+    def work() -> tuple[str, list[str]]:
+        told = Told()
+        left = Trying(run.trying, told, torch.device("cpu"), torch.float32, heed=lambda: None).work()
+        return left, [kind for kind, _ in told.events if kind not in ("drawing", "loading")]
+
+    left, kinds = work()
+    assert left == "wanted"
+    assert set(kinds) == {"cell"}
+    assert 2 <= len(kinds) < 16
+    ticket.remove()
+    release([waiter, *slots.values()])
+    assert work() == ("idle", ["cell"] * 16 + ["done"])
 
 
 def test_none_and_the_usual_strength_are_drawn_first() -> None:

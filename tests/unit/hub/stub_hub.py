@@ -19,13 +19,14 @@ Answer = tuple[int, dict[str, str], bytes]
 
 @dataclass
 class StubAccount:
-    """Somebody known to the stub, by the token that is the key of `StubHub.accounts`."""
+    """Somebody known to the stub, by the token that is the key of `StubHub.accounts`; `told` is said in place of it."""
 
     name: str = "emi"
     token_name: str = "laptop"
     role: str = "read"
     may_open: tuple[str, ...] = ()
     fine_grained: dict[str, Any] = field(default_factory=dict)
+    told: dict[str, Any] | None = None
 
 
 class StubHub:
@@ -44,6 +45,7 @@ class StubHub:
         cut_after: Bytes of a file after which the connection is cut; 0: never.
         cuts: How often the connection is cut; then files come whole.
         slow: Bytes a second; 0: as fast as it goes.
+        trouble: By method, status and headers with which the next requests for large files are met; 200 lets one pass.
         consent: What a person answers to a device code: "pending", "yes" or "no".
         ranges: The Range headers that were asked for.
     """
@@ -64,6 +66,7 @@ class StubHub:
         self.cut_after = 0
         self.cuts = 1_000_000
         self.slow = 0
+        self.trouble: dict[str, list[tuple[int, dict[str, str]]]] = {}
         self.consent = "pending"
         self.consent_token = ""
         self.requests: list[str] = []
@@ -136,6 +139,8 @@ class StubHub:
         account = self.accounts.get(token)
         if account is None:
             return 401, {"X-Error-Message": "Invalid credentials in Authorization header"}, b"{}"
+        if account.told is not None:
+            return _json(account.told)
         access = {"displayName": account.token_name, "role": account.role, "fineGrained": account.fine_grained}
         auth = {"type": "access_token", "accessToken": access} if account.token_name else {"type": "oauth"}
         return _json({"type": "user", "name": account.name, "orgs": [], "auth": auth})
@@ -193,6 +198,9 @@ def _handler(stub: StubHub) -> type[BaseHTTPRequestHandler]:
             stub.authorizations.append(self.headers.get("Authorization", ""))
             token = self.headers.get("Authorization", "").removeprefix("Bearer ")
             status, headers, body = stub.answer(unquote(urlsplit(self.path).path), token, form)
+            if status == 200 and len(body) >= LARGE and stub.trouble.get(self.command):
+                met, more = stub.trouble[self.command].pop(0)
+                status, headers, body = (status, headers, body) if met == 200 else (met, more, b"{}")
             wanted = self.headers.get("Range", "")
             if wanted and status == 200:
                 stub.ranges.append(wanted)

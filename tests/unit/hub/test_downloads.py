@@ -1,7 +1,10 @@
 """Downloads in processes of their own: they go on after a cut and after a kill, and tell of themselves in a file."""
 
+import fcntl
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,13 +15,17 @@ from loratui.errors import BaseModelError
 from loratui.hub.cache import PARTIAL_ENDING, cached, partial_bytes, repository_folder
 from loratui.hub.downloads import Download, find_download, list_downloads, start_download
 from loratui.hub.models import fetch, locate
+from loratui.hub.room import check_room
 from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_tokenizer
+from loratui.locks import holder, is_held, take_lock
 from loratui.paths import data_directory
+from tests.permissions import bound_by_permissions
 from tests.unit.hub.checkpoints import SD1, checkpoint, diffusers_files
 from tests.unit.hub.in_process import use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub, etag
 
 LARGE = 12_000_000
+UNET = "unet/diffusion_pytorch_model.safetensors"
 TOKEN = "hf_thisIsNotARealTokenAtAll"
 
 
@@ -158,3 +165,116 @@ def test_only_bases_on_the_hub_are_downloaded(hub: StubHub) -> None:
     with pytest.raises(BaseModelError, match="nothing to download"):
         start_download("demo")
     assert find_download("demo") is None
+
+
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that was given the number of an earlier download."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+def test_who_asks_is_not_taken_for_the_download_and_a_dead_ones_number_is_left_alone(
+    hub: StubHub, stranger: subprocess.Popen[bytes]
+) -> None:
+    download = start_download("emi/base")
+    until(lambda: ended(download))
+    lock = download.journal.with_suffix(".lock")
+    lock.write_text(f"{stranger.pid}\n")
+    with open(lock, "rb") as asker:
+        fcntl.flock(asker, fcntl.LOCK_SH)
+        assert not download.is_alive()
+        download.cancel()
+    assert stranger.poll() is None
+
+
+def test_an_earlier_number_is_gone_when_the_next_process_begins(
+    hub: StubHub, stranger: subprocess.Popen[bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.slow = 4_000_000
+    download = start_download("emi/base")
+    download.cancel()
+    assert ended(download)
+    assert download.progress().state == "cancelled"
+    lock, seen = download.journal.with_suffix(".lock"), tmp_path / "seen"
+    lock.write_text(f"{stranger.pid}\n")
+    # Read by the new process before anything of ours is.
+    (tmp_path / "sitecustomize.py").write_text(
+        f"import pathlib; pathlib.Path({str(seen)!r}).write_bytes(pathlib.Path({str(lock)!r}).read_bytes())\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])]))
+    start_download("emi/base").cancel()  # before it has told its number, and that is waited for
+    assert ended(download)
+    assert seen.read_text() == ""
+    assert stranger.poll() is None
+
+
+def test_the_process_itself_writes_its_number(hub: StubHub, tmp_path: Path) -> None:
+    lock = take_lock(tmp_path / "base.lock")
+    assert lock is not None
+    command = [sys.executable, "-m", "loratui.hub.downloading", "emi/gated", str(tmp_path / "base.jsonl"), str(lock)]
+    process = subprocess.Popen(command, pass_fds=(lock,))
+    os.close(lock)
+    until(lambda: holder(tmp_path / "base.lock") == process.pid)
+    process.kill()
+    process.wait()
+    assert not is_held(tmp_path / "base.lock")
+
+
+@pytest.fixture
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other quickly."""
+    monkeypatch.setattr("loratui.hub.large_files._FIRST_WAIT", 0.01)
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 500), ("GET", 502), ("GET", 429), ("HEAD", 503)])
+def test_a_hub_in_trouble_is_asked_again(hub: StubHub, soon: None, method: str, status: int) -> None:
+    hub.trouble = {method: [(status, {})] * 4}
+    assert large_file(fetch(locate("emi/base"))) == hub.repositories["emi/base"][UNET]
+    assert hub.trouble == {method: []}
+
+
+def test_trouble_in_the_midst_of_a_file_costs_nothing_of_what_has_come(hub: StubHub, soon: None) -> None:
+    hub.cut_after, hub.cuts = 5_000_000, 2
+    hub.trouble = {"GET": [(200, {}), *[(503, {})] * 3, (200, {}), *[(429, {})] * 3]}
+    assert large_file(fetch(locate("emi/base"))) == hub.repositories["emi/base"][UNET]
+    assert hub.trouble == {"GET": []}
+    first, second = (int(asked.removeprefix("bytes=").removesuffix("-")) for asked in hub.ranges)
+    assert 3_900_000 < first < second
+
+
+def test_trouble_without_end_is_told(hub: StubHub, soon: None) -> None:
+    hub.trouble = {"GET": [(503, {})] * 100}
+    with pytest.raises(BaseModelError, match="The hub answered 503"):
+        fetch(locate("emi/base"))
+    assert len(hub.trouble["GET"]) == 95
+
+
+def test_a_refusal_is_not_asked_again(hub: StubHub, soon: None) -> None:
+    hub.trouble = {"GET": [(418, {})] * 100}
+    with pytest.raises(BaseModelError, match="The hub answered 418"):
+        fetch(locate("emi/base"))
+    assert len(hub.trouble["GET"]) == 99
+
+
+@pytest.mark.parametrize(("wish", "least", "most"), [("1", 1.0, 3.0), ("100000", 0.0, 1.0), ("later", 0.0, 1.0)])
+def test_the_hub_is_given_the_time_that_it_asks_for_within_reason(
+    hub: StubHub, soon: None, monkeypatch: pytest.MonkeyPatch, wish: str, least: float, most: float
+) -> None:
+    monkeypatch.setattr("loratui.hub.large_files._LONGEST_WISH", 1 if wish == "1" else 0.1)
+    hub.trouble = {"GET": [(429, {"Retry-After": wish})]}
+    started = time.monotonic()
+    fetch(locate("emi/base"))
+    assert least <= time.monotonic() - started < most
+
+
+def test_room_is_asked_of_the_nearest_folder_that_may_be_seen(hub: StubHub, tmp_path: Path) -> None:
+    home = tmp_path / "hf"
+    home.mkdir(exist_ok=True)
+    home.chmod(0)
+    try:
+        with pytest.raises(BaseModelError, match="There is not enough disk space for emi/base"):
+            bound_by_permissions(lambda: check_room(locate("emi/base"), 10**18))
+    finally:
+        home.chmod(0o700)

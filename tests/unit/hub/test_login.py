@@ -3,14 +3,17 @@
 import logging
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from loratui.errors import AccountError
+from loratui.errors import AccountError, BaseModelError
 from loratui.hub import device_login
+from loratui.hub.gate import ask_hub
 from loratui.hub.login import sign_in, sign_out, stored_tokens, switch, who, why_no_token
+from loratui.hub.models import locate
 from tests.permissions import bound_by_permissions
 from tests.unit.hub.in_process import use_endpoint, use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub
@@ -100,22 +103,18 @@ def test_no_token_in_errors_logs_and_arguments(
     assert LAPTOP not in str(caught.value) + caplog.text
 
 
-@pytest.mark.parametrize("ask", [stored_tokens, who, sign_out, lambda: switch("laptop")])
-def test_tokens_that_cannot_be_read_are_told_in_a_sentence(
-    hub: StubHub, tmp_path: Path, ask: Callable[[], object]
+@pytest.mark.parametrize("locked", [".", "token"])
+@pytest.mark.parametrize("ask", [stored_tokens, who, sign_out])
+def test_tokens_that_may_not_be_read_are_told_in_a_sentence(
+    hub: StubHub, tmp_path: Path, ask: Callable[[], object], locked: str
 ) -> None:
     sign_in(LAPTOP)
-    token = tmp_path / "hf" / "token"
-    (tmp_path / "hf").chmod(0)
-    with pytest.raises(AccountError, match=r"cannot be read: Permission denied\.|cannot be stored") as caught:
-        bound_by_permissions(ask)
-    assert caught.value.__cause__ is None
-    (tmp_path / "hf").chmod(0o700)
-    token.chmod(0)
-    assert not bound_by_permissions(token.exists) or token.stat().st_mode & 0o777 == 0
+    place = tmp_path / "hf" / locked
+    place.chmod(0)
     with pytest.raises(AccountError, match=r"cannot be read: Permission denied\.") as caught:
-        bound_by_permissions(stored_tokens)
-    assert str(token) in caught.value.todo
+        bound_by_permissions(ask)
+    assert str(place) in caught.value.todo
+    place.chmod(0o700)
 
 
 def test_a_directory_in_the_tokens_place_is_told_in_a_sentence(hub: StubHub, tmp_path: Path) -> None:
@@ -128,10 +127,19 @@ def test_a_directory_in_the_tokens_place_is_told_in_a_sentence(hub: StubHub, tmp
         ask_hub(locate("emi/base"))
 
 
-@pytest.mark.parametrize("told", [{"name": "emi", "auth": "yes"}, {"name": 3, "auth": {"accessToken": ["x"]}}, {}])
-def test_an_answer_of_another_kind_is_somebody_of_whom_little_is_known(hub: StubHub, told: object) -> None:
-    hub.accounts[LAPTOP] = StubAccount(told=told)
-    assert sign_in(LAPTOP).permission == ""
+@pytest.mark.parametrize("told", [{"name": 3, "auth": "yes"}, {"auth": {"accessToken": ["x"]}}, {}])
+def test_an_answer_of_another_kind_names_nobody_and_breaks_nothing(hub: StubHub, told: dict[str, Any]) -> None:
+    sign_in(LAPTOP)
+    hub.accounts[LAPTOP].told = told
+    account = who()
+    assert account is not None
+    assert (account.name, account.permission) == (str(told.get("name", "?")), "")
+
+
+def test_what_the_library_cannot_make_sense_of_is_told_in_a_sentence(hub: StubHub) -> None:
+    hub.accounts[LAPTOP].told = {"name": "emi", "auth": {"accessToken": "x"}}
+    with pytest.raises(AccountError, match="Signing in did not work"):
+        sign_in(LAPTOP)
 
 
 def test_a_code_typed_elsewhere_signs_in(hub: StubHub, tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from loratui.runs.removal import remove_run
 from loratui.runs.slots import Wish as Slots
 from loratui.runs.slots import release, try_slots
 from loratui.runs.tried_files import compared_cells, files_to_try
-from loratui.runs.try_session import TrySession, living_sessions, stop_session
+from loratui.runs.try_session import TrySession
+from loratui.runs.try_stopping import stop_session
 from loratui.runs.trying import Asked, Request, Wish, is_wanted_elsewhere, requests_path
 from tests.permissions import bound_by_permissions
 from tests.tried_run import compared_run
@@ -115,6 +116,24 @@ def test_a_picture_that_was_removed_is_not_offered(run: RunDirectory) -> None:
     assert session.picture(wish, strength) is None
 
 
+def test_whoever_looks_is_not_disturbed_by_what_comes(run: RunDirectory, trying: RunDirectory) -> None:
+    session = TrySession(run)
+    ask(trying, request("1"), request("2", "grid"))
+    with hold_lock(trying):
+        session.poll()
+        cells, pending, drawn = iter(session.cells), iter(session.pending), len(session.cells)
+        (wish, _), _ = next(cells), next(pending)
+        with EventWriter(trying.events_path) as events:
+            fields = {**wish.__dict__, "seed": 100}
+            events.write("cell", request="1", file=run.path / "a.png", strength=0.8, wish=fields)
+            events.write("done", request="1")
+        assert session.poll()
+    assert len(session.cells) == drawn + 1
+    assert "1" not in session.pending
+    assert 1 + len(list(cells)) == drawn
+    assert list(pending) == ["2"]
+
+
 def test_trying_is_queued_under_the_name_of_its_run(run: RunDirectory, trying: RunDirectory) -> None:
     (trying.path / "profile.toml").write_bytes(run.profile_path.read_bytes())
     assert trying.name == f"{run.name}/try"
@@ -143,10 +162,8 @@ def test_how_a_session_ended_is_not_taken_for_the_end_of_a_training(trying: RunD
 
 def test_a_run_whose_strengths_are_tried_is_not_removed(run: RunDirectory, trying: RunDirectory) -> None:
     with hold_lock(trying):
-        assert living_sessions(runs_directory()) == [run]
         with pytest.raises(RunError, match="still at work"):
             remove_run(run)
-    assert living_sessions(runs_directory()) == []
     remove_run(run)
     assert not run.path.exists()
 
@@ -176,8 +193,10 @@ def test_a_strength_is_kept_beside_every_copy(run: RunDirectory, tmp_path: Path)
     picture = next(iter(compared_cells(run).values()))
     assert kept_strength(run) is None
     cards = keep_strength(run, last, 0.8, picture)
-    assert [path.name for path in cards] == ["disc.png", "disc.json", "disc-v2.png", "disc-v2.json"]
-    assert [path.name for path in keep_strength(run, first, 0.9, picture)] == ["disc-000001.png", "disc-000001.json"]
+    assert [card.picture.name for card in cards] == ["disc.png", "disc-v2.png"]
+    assert [card.described.name for card in cards] == ["disc.json", "disc-v2.json"]
+    [card] = keep_strength(run, first, 0.9, picture)
+    assert (card.picture.name, card.described.name) == ("disc-000001.png", "disc-000001.json")
     kept = kept_strength(run)
     assert kept is not None
     assert (kept.strength, kept.label) == (0.9, "epoch 1")

@@ -158,3 +158,9 @@ def test_paths_are_completed_as_a_shell_does(tmp_path: Path, monkeypatch: pytest
     assert complete_path("~") == ["~/"]
     assert complete_path("/nowhere/x") == complete_path("~nobody-of-that-name/") == complete_path("a\0/b") == []
     assert common_beginning([]) == ""
+
+
+def test_names_that_a_terminal_might_obey_are_not_completed(tmp_path: Path) -> None:
+    for name in ("n\x1b]0;PWN\x07\x1b[31mdir\u202eabc", "night", "n\udce9ctarine"):
+        (tmp_path / name).mkdir()
+    assert complete_path(f"{tmp_path}/n") == [f"{tmp_path}/night/"]

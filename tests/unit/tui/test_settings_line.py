@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from loratui.dataset.survey import Question, Surveyor
 from loratui.hub.presence import presence
 from loratui.profile.schema import Profile
 from loratui.runs.base_parameters import OF_FAMILY
@@ -84,3 +85,19 @@ def test_the_comparison_says_where_its_figures_come_from() -> None:
     ):
         assert words in page, words
     assert "not known until" in comparison_page(Outlook(Profile(), CARD))
+
+
+def test_steps_are_those_of_the_readable_pictures_or_said_to_be_the_most(tmp_path: Path) -> None:
+    write_pictures(tmp_path, count=6)
+    content = (tmp_path / "6.png").read_bytes()
+    (tmp_path / "6.png").write_bytes(content[: len(content) // 2])
+    profile, surveyor = Profile(), Surveyor()
+    profile.dataset.path, profile.model.base = str(tmp_path), "demo"
+    estimator = Estimator(surveyor)
+    assert line_of(estimator.look(profile), 120, UNICODE)[0].startswith(" up to 150 steps")
+    report = surveyor.look(Question(profile.dataset, profile.training.batch_size, profile.training.epochs)).report
+    assert line_of(estimator.look(profile), 120, UNICODE)[0].startswith(" 130 steps")
+    assert report.batches_per_epoch * profile.training.epochs == 130
+    assert line_of(Estimator().look(profile, report.scan), 120, UNICODE)[0].startswith(" 130 steps")
+    profile.training.steps = 77
+    assert line_of(Estimator().look(profile), 120, UNICODE)[0].startswith(" 77 steps")

@@ -7,6 +7,7 @@ import pytest
 from rich.cells import cell_len
 
 from loratui.paths import runs_directory
+from loratui.profile.schema import Comparison
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
 from loratui.runs.trying import requests_path
@@ -39,6 +40,17 @@ def trial(run: RunDirectory) -> Trial:
     opened = open_trial(run, None)
     assert opened is not None
     return opened
+
+
+def test_no_lora_as_the_only_column_leaves_a_strength_to_look_at(run: RunDirectory) -> None:
+    (run.comparison / "comparison.json").unlink()
+    trial = open_trial(run, Comparison(prompts=["Emi"], strengths=[0.0]))
+    assert trial is not None
+    assert (trial.strengths, trial.strength) == ((0.0, 0.8), 0.8)
+    assert "[0.8" in strip_line(trial, 78, UNICODE).plain
+    assert trial.step(-1)
+    trial.take_settings(Comparison(prompts=["Emi"], strengths=[0.0]))
+    assert "[0.0" in strip_line(trial, 78, UNICODE).plain
 
 
 def crowd(trial: Trial) -> None:

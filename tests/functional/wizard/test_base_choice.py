@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from textual import events
+from textual.widgets import Input
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import load_profile, new_profile
-from loratui.tui.screens.model_choice import choose_base
+from loratui.tui.base_choice import choose_base
 from loratui.tui.session import Session
+from tests.wizard import screen_text, wizard
 
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -47,3 +50,19 @@ def test_a_directory_says_its_size(session: Session, tiny_base_directory: Path) 
     complaint, remark = choose_base(session, str(tiny_base_directory))
     assert complaint == ""
     assert "32 × 32" in remark
+
+
+async def test_on_settings_the_resolution_follows_too_and_that_is_said(session: Session) -> None:
+    async with wizard((120, 40), profile="emi", mode="settings") as pilot:
+        await pilot.press("enter", "ctrl+u")
+        pilot.app.screen.query_one(Input).post_message(events.Paste("demo"))
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause(0.1)
+        assert load_profile("emi").model.base == "demo"
+        assert load_profile("emi").dataset.resolution == 64
+        assert "demo is the base now; pictures are trained at its 64 × 64" in screen_text(pilot)[-2]
+        await pilot.press("delete")
+        await pilot.pause(0.1)
+        assert load_profile("emi") == Profile()
+        assert "pictures are trained at its 512 × 512" in screen_text(pilot)[-2]

@@ -1,0 +1,70 @@
+"""Taking another base: with it goes the resolution that it was made for, unless a person chose one of their own.
+
+The same on every screen where a base is chosen. What is read from the disk may be read in a thread, before the change.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from loratui.errors import LoratuiError
+from loratui.hub.cache import cached
+from loratui.hub.family import native_resolution
+from loratui.hub.models import locate
+from loratui.profile.schema import Dataset
+from loratui.tui.session import Session
+
+
+@dataclass(frozen=True)
+class Natives:
+    """The resolutions that two bases were made for; None where that is not known.
+
+    Attributes:
+        new: Of the base that is taken.
+        old: Of the one before.
+    """
+
+    new: int | None
+    old: int | None
+
+
+def read_natives(new: str, old: str) -> Natives:
+    """Read from the disk what the bases were made for; may take a while."""
+    return Natives(_native(new), _native(old))
+
+
+def choose_base(session: Session, base: str, natives: Natives | None = None) -> tuple[str, str]:
+    """Make `base` the profile's; returns what is wrong with it, and what else was changed, as the end of a sentence.
+
+    Args:
+        session: Has the profile.
+        base: As a profile names it.
+        natives: What `read_natives` says of it and of the profile's base; None has it read now.
+    """
+    natives = natives or read_natives(base, session.profile.model.base)
+    changes: dict[str, Any] = {"model.base": base}
+    dataset, usual = session.profile.dataset, Dataset().resolution
+    native = natives.new or usual
+    remark = ""
+    if native != dataset.resolution and dataset.resolution in (usual, natives.old):
+        changes |= {f"dataset.{key}": value for key, value in _sides(native).items()}
+        remark = f"; pictures are trained at its {native} × {native}"
+    return session.change_many(changes), remark
+
+
+def _sides(resolution: int) -> dict[str, int]:
+    """The resolution and what its buckets need: 256 to 1024 in steps of 64 at 512, finer only below that."""
+    return {
+        "resolution": resolution,
+        "min_bucket_reso": min(256, resolution // 16 * 8),
+        "max_bucket_reso": 2 * resolution,
+        "bucket_reso_steps": min(64, max(8, resolution // 64 * 8)),
+    }
+
+
+def _native(base: str) -> int | None:
+    try:
+        location = locate(base)
+        path = location.path or cached(location)
+        return native_resolution(path) if path is not None else None
+    except (LoratuiError, OSError):
+        return None
