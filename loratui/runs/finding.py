@@ -70,7 +70,8 @@ def profile_of(origin: str, title: str) -> str:
 def newest_made_from(name: str, root: Path) -> RunDirectory | None:
     """The newest run below `root` that was made from a saved profile, as `last_of` counts; None when there is none."""
     made = (run for run in list_runs(root) if profile_of(run.read_origin(), output_name(run)) == name)
-    return last_of(made, has_started, lambda run: run in living_runs(root))
+    waiting = _waiting()
+    return last_of(made, has_started, lambda run: run.path.absolute() in waiting or is_busy(run))
 
 
 def made_from_and_living(name: str, root: Path) -> list[RunDirectory]:
@@ -131,7 +132,7 @@ def only_living(root: Path) -> RunDirectory:
 
 def living_runs(root: Path) -> list[RunDirectory]:
     """The runs that work or wait, the newest first."""
-    waiting = {ticket.run.path for ticket in tickets()}
+    waiting = _waiting()
     return [run for run in list_runs(root) if run.path.absolute() in waiting or is_busy(run)]
 
 
@@ -141,8 +142,12 @@ def output_name(run: RunDirectory) -> str:
 
 
 def _working(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
-    waiting = {ticket.run.path for ticket in tickets()}
+    waiting = _waiting()
     return [run for run in runs if run.path.absolute() not in waiting and is_busy(run)]
+
+
+def _waiting() -> set[Path]:
+    return {ticket.run.path for ticket in tickets()}
 
 
 def _names(runs: Sequence[RunDirectory]) -> str:

@@ -1,4 +1,4 @@
-"""What a real terminal is sent: no codes from names and texts of files, no colours and no mouse where none are wanted."""
+"""What a terminal is sent: no codes from names and texts of files, no colours and no mouse where none are wanted."""
 
 import re
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ def obeyed(sent: bytes) -> list[bytes]:
 
 @pytest.fixture
 def hostile(tmp_path: Path) -> Iterator[WizardTerminal]:
-    """The wizard with a profile whose texts and files are hostile, as far as a profile takes that, and so its worker."""
+    """The wizard with a profile whose texts and files are hostile, as far as a profile takes that, and its worker."""
     (tmp_path / HOSTILE).mkdir()
     pictures = write_pictures(tmp_path / REVERSED / "5_emi")
     (pictures / "1.png").rename(pictures / f"0{HOSTILE}.png")

@@ -138,10 +138,10 @@ def test_a_terminal_that_takes_nothing_holds_neither_the_run_nor_the_end_up(proj
         run = start_training(terminal, project)
         terminal.stall()
         heard = len(terminal.sent)
-        # Screens are painted as keys come, until the terminal's buffer and the program's queue are full.
-        for _ in range(60):
-            terminal.press("123456")
-            time.sleep(0.02)
+        # Screen after screen is painted, until the terminal's buffer and the program's queue are full.
+        for key in "45" * 35:
+            terminal.press(key)
+            time.sleep(0.1)
         project.let_go()
         wait_until(lambda: not is_busy(run), 30)
         assert [event["step"] for event in events_of(run, "step")] == list(range(1, 61))

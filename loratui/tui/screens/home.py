@@ -12,22 +12,17 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from loratui.errors import LoratuiError
-from loratui.tui.frame import News
-from loratui.tui.messages import Go, ShowRun
 from loratui.tui.screens.home_list import HomeList
-from loratui.tui.screens.home_looking import LookingScreen
-from loratui.tui.screens.home_rows import ProfileEntry, Row, rows_of, title_of
+from loratui.tui.screens.home_opening import OpeningScreen
+from loratui.tui.screens.home_rows import Row, rows_of, title_of
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
 
 if TYPE_CHECKING:
-    from loratui.runs.directory import RunDirectory
     from loratui.runs.glance import Glance
     from loratui.tui.screens.home_facts import Contents
 
 Answer = TypeVar("Answer")
-_MOST_REMEMBERED = 500
-_SEEN = "seen_runs"
 _HELP = """\
 A profile holds every setting of a training and is saved as you type. A run is one training: it goes on without this \
 program, and its line tells how far it is.
@@ -36,7 +31,7 @@ Enter opens a profile, watches a run that is at work, tries the strengths of one
 one that was cut short."""
 
 
-class HomeScreen(LookingScreen):
+class HomeScreen(OpeningScreen):
     """Profiles and runs."""
 
     STEP = HOME
@@ -49,7 +44,6 @@ class HomeScreen(LookingScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.query_text = ""
-        self._offers: list[Glance] = []
         self._go_to = ""
         self._open = session.name
         self._is_acting = False
@@ -57,6 +51,11 @@ class HomeScreen(LookingScreen):
     @property
     def _list(self) -> HomeList:
         return self.query_one(HomeList)
+
+    @property
+    def chosen(self) -> Row | None:
+        """The row under the cursor."""
+        return self._list.row if self.is_mounted else None
 
     def compose_body(self) -> ComposeResult:
         """The list."""
@@ -72,11 +71,7 @@ class HomeScreen(LookingScreen):
 
     def looked(self, contents: "Contents", *, first: bool) -> None:
         """Show what there is; the first time, begin where a person would go."""
-        ended = [run for run in contents.runs if not run.is_busy][:_MOST_REMEMBERED]
-        seen = self.session.recall(_SEEN)
-        if first and isinstance(seen, list):  # at the very first start nothing is news
-            self._offers = [run for run in ended if run.run.name not in seen]
-        self.session.remember(_SEEN, [run.run.name for run in ended])
+        self.news.take(contents.runs, first=first)
         self._show()
         if first:
             self._begin(contents)
@@ -86,7 +81,7 @@ class HomeScreen(LookingScreen):
         self.refresh_bindings()
 
     def _show(self) -> None:
-        self._list.set_rows(rows_of(self.contents, self._offers, self.query_text, self.session.now()))
+        self._list.set_rows(rows_of(self.contents, self.news.offers, self.query_text, self.session.now()))
 
     def _begin(self, contents: "Contents") -> None:
         """Watch the run that is at work, or have the cursor where a person was the last time."""
@@ -95,14 +90,14 @@ class HomeScreen(LookingScreen):
             return
         if living is not None:
             self.open_run(living, "train")
-        elif not self._offers:
+        elif not self.news.offers:
             self._list.go_to(f"profile:{self.session.name or self.session.recall('profile', '')}")
 
     # What the keys do
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Leave out the keys that do not work on the row under the cursor."""
-        row = self._list.row if self.is_mounted else None
+        row = self.chosen
         profile = row.profile if row is not None else None
         match action:
             case "act":
@@ -130,6 +125,11 @@ class HomeScreen(LookingScreen):
         """Open what was clicked."""
         self.action_act()
 
+    def on_home_list_all_wanted(self) -> None:
+        """End the search."""
+        if self.query_text:
+            self.show_only("")
+
     def action_act(self) -> None:
         """Open the row."""
         row = self._list.row
@@ -140,7 +140,7 @@ class HomeScreen(LookingScreen):
         elif row.kind == "own":
             self.action_new()
         elif row.profile is not None:
-            self._open_entry(row.profile)
+            self.open_entry(row.profile)
         elif row.run is not None:
             if row.run.can_go_on:
                 self._act_with("go_on_or_look", row.run)
@@ -157,7 +157,7 @@ class HomeScreen(LookingScreen):
 
     def action_run_again(self) -> None:
         """Train the profile of the row."""
-        self._act_with("train", self._profile_name(self._list.row))
+        self._act_with("train_again", self._profile_name(self._list.row))
 
     def action_attach(self) -> None:
         """Watch the run of the row."""
@@ -187,7 +187,7 @@ class HomeScreen(LookingScreen):
 
     def action_doctor(self) -> None:
         """Go to the computer's step."""
-        self.post_message(Go("system"))
+        self.go_to("system")
 
     def action_refresh(self) -> None:
         """Look again."""
@@ -220,21 +220,6 @@ class HomeScreen(LookingScreen):
         """The answer to a dialog."""
         return await self.wizard.push_screen_wait(dialog)
 
-    def open_profile(self, name: str, step: str, run: "RunDirectory | None" = None) -> None:
-        """Open a saved profile with its newest run, or with `run`, and go to a step of it."""
-        last = self.last_run(name)
-        self.session.open(name, run or (last.run if last is not None else None))
-        self.post_message(Go(step))
-
-    def open_run(self, run: "Glance", step: str) -> None:
-        """Show a run, with the profile that it was made from where that is saved."""
-        self._offers = [offer for offer in self._offers if offer.run.path != run.run.path]
-        self.post_message(ShowRun(run.run, step))
-
-    def last_run(self, name: str) -> "Glance | None":
-        """The newest run of a profile."""
-        return self.contents.last_run(name) if self.contents is not None else None
-
     def look_and_go_to(self, row_id: str) -> None:
         """Look again, then have the cursor on a row."""
         self._go_to = row_id
@@ -245,28 +230,13 @@ class HomeScreen(LookingScreen):
         self.query_text = words
         self._show()
 
-    def say_later(self, text: str, kind: News) -> None:
-        """Say something on the screen that comes to the front next."""
-
-        def say() -> None:
-            if self.wizard.step_screen is not None:
-                self.wizard.step_screen.say(text, kind)
-
-        self.set_timer(0.2, say)
-
-    def _open_entry(self, entry: ProfileEntry) -> None:
-        try:
-            self.open_profile(entry.name, "train" if entry.last is not None and entry.last.is_busy else "pictures")
-        except LoratuiError as error:
-            self.wizard.show_error(error)
-
     def _profile_name(self, row: Row | None) -> str:
         """The profile that a row belongs to; "" where there is none that can be trained."""
-        if row is None or self.contents is None:
+        if row is None:
             return ""
         if row.profile is not None:
             return "" if row.profile.error else row.profile.name
-        return self.contents.profile_named(row.run) if row.run is not None else ""
+        return self.profile_of(row.run) if row.run is not None else ""
 
     def plain_text(self) -> str:
         """The list as text."""

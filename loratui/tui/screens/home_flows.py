@@ -166,7 +166,10 @@ async def train_again(screen: "HomeScreen", name: str) -> None:
         Ask(
             f"{printable(name)} {'is being trained' if works else 'waits for its turn'}. Queue another?",
             "The other training takes the profile as it is saved now, and waits for its turn.",
-            [Choice(_LOOK, "Watch the one at work" if works else "See what it waits for"), Choice(_QUEUE, "Queue another")],
+            [
+                Choice(_LOOK, "Watch the one at work" if works else "See what it waits for"),
+                Choice(_QUEUE, "Queue another"),
+            ],
         )
     )
     if answer == _LOOK:
@@ -206,7 +209,7 @@ async def search(screen: "HomeScreen") -> None:
     answer = await screen.ask(
         Entry(
             "Search",
-            "Show only rows with this text: a name, a base, a folder, a state. Empty, or Esc in the list, shows all.",
+            "Show only rows with this text: a name, a base, a folder, a state. Empty shows all.",
             screen.query_text,
         )
     )

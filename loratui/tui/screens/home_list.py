@@ -34,6 +34,7 @@ class HomeList(Widget, can_focus=True):
         Binding("pagedown", "page(1)", show=False, id="list.page_down"),
         Binding("home", f"move({-_ALL})", show=False, id="list.first"),
         Binding("end", f"move({_ALL})", show=False, id="list.last"),
+        Binding("escape", "show_all", show=False, id="list.show_all"),
     ]
     DEFAULT_CSS = """
     HomeList {
@@ -52,6 +53,9 @@ class HomeList(Widget, can_focus=True):
 
     class Chosen(Message):
         """The row under the cursor was clicked."""
+
+    class AllWanted(Message):
+        """Esc was pressed: a search, where there is one, is over."""
 
     def __init__(self, glyphs: Callable[[], Glyphs], now: Callable[[], float]) -> None:
         super().__init__()
@@ -101,6 +105,10 @@ class HomeList(Widget, can_focus=True):
     def action_page(self, pages: int) -> None:
         """Go a page down."""
         self.action_move(pages * max(1, self.size.height - 2))
+
+    def action_show_all(self) -> None:
+        """Ask for all rows."""
+        self.post_message(self.AllWanted())
 
     def render_line(self, y: int) -> Strip:
         """Draw a row."""

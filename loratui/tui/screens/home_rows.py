@@ -22,7 +22,7 @@ Part = Literal["cursor", "name", "plain", "faint", "good", "warning", "error", "
 Parts = list[tuple[str, Part]]
 
 _NARROW = 80
-_NAME, _BASE, _FOLDER, _STATE = 13, 17, 14, 11
+_NAME, _BASE, _FOLDER, _STATE = 13, 17, 15, 11
 _OFFERED = 3
 _WAYS = {
     "demo": ("Try the demo", "sixteen drawings, a tiny base: offline, no GPU, two minutes"),
@@ -59,20 +59,27 @@ class ProfileEntry:
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the list. Only rows with an id can be chosen."""
+    """A line of the list. Only rows with an id can be chosen.
+
+    Attributes:
+        made_from: The saved profile that the run was made from; "" where there is none.
+    """
 
     kind: Kind
     id: str = ""
     text: str = ""
     profile: ProfileEntry | None = None
     run: "Glance | None" = None
+    made_from: str = ""
 
     def matches(self, words: str) -> bool:
-        """Whether a search for all of `words` finds the row."""
+        """Whether a search for all of `words` finds the row. What is at work is never hidden."""
+        if self.run is not None and self.run.is_busy:
+            return True
         if self.profile is not None:
             text = f"{self.profile.name} {self.profile.base} {self.profile.folder} {self.profile.error}"
         elif self.run is not None:
-            text = f"{self.run.run.name} {self.run.state}"
+            text = f"{self.run.run.name} {self.made_from} {self.run.state}"
         else:
             return True
         return all(word in text.lower() for word in words.lower().split())
@@ -96,7 +103,7 @@ def row_parts(row: Row, width: int, glyphs: Glyphs, now: float, *, at_cursor: bo
     if row.profile is not None:
         return [sign, *_profile_parts(row.profile, width, glyphs, now)]
     if row.kind == "run" and row.run is not None:
-        return [sign, *_run_parts(row.run, width, glyphs, now)]
+        return [sign, *_run_parts(row.run, row.made_from, width, glyphs, now)]
     if row.kind == "heading":
         return [("  ", "plain"), (_heading(row.text, width), "faint")]
     if row.kind == "offer":
@@ -120,12 +127,15 @@ def rows_of(contents: "Contents | None", offers: "Sequence[Glance]", query: str,
     if not contents.profiles and not contents.runs:
         begin = Row("text", text="Nothing is here yet. There are two ways to begin:")
         return [_BLANK, begin, _BLANK, Row("demo", "demo"), Row("own", "own")]
-    rows = [Row("offer", f"offer:{run.run.name}", _offer(run, now), run=run) for run in offers[:_OFFERED]]
+    rows = [
+        Row("offer", f"offer:{run.run.name}", _offer(run, contents.profile_named(run), now), run=run)
+        for run in offers[:_OFFERED]
+    ]
     rows += [_BLANK] * bool(rows)
     if query:
-        rows += [Row("text", text=f'Only rows with "{query}": press / and Enter to show all.'), _BLANK]
+        rows += [Row("text", text=f'Esc shows all rows: now only those with "{query}", and runs at work.'), _BLANK]
     profiles = [Row("profile", f"profile:{entry.name}", profile=entry) for entry in contents.profiles]
-    runs = [Row("run", f"run:{run.run.name}", run=run) for run in contents.runs]
+    runs = [Row("run", f"run:{run.run.name}", run=run, made_from=contents.profile_named(run)) for run in contents.runs]
     profiles, runs = ([row for row in some if row.matches(query)] for some in (profiles, runs))
     rows += [Row("heading", text="Profile"), *profiles]
     if not contents.profiles:
@@ -194,13 +204,13 @@ def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) 
     if entry.error:
         return [*parts, (cut(f"{glyphs.cross} {entry.error}", width - name_width - 4, glyphs), "error")]
     parts.append((_cut_inside(_short(entry.base), base_width, glyphs) + " ", "plain"))
-    count = "" if entry.pictures is None else "no" if entry.pictures < 0 else str(entry.pictures)
-    folder = cut(_short(entry.folder), folder_width, glyphs, pad=True)
     if not entry.folder:
         parts.append((set_cell_size("no pictures yet", folder_width + 4) + " ", "faint"))
     else:
-        parts.append((f"{count[:4]:>3} ", "warning" if count == "no" else "plain"))
-        parts.append((folder + " ", "faint"))
+        count = "" if entry.pictures is None else str(max(0, entry.pictures))
+        counted = f"{count:>3} in " if count else " " * 7
+        parts.append((counted, "warning" if count == "0" else "plain"))
+        parts.append((cut(_short(entry.folder), folder_width + 4 - len(counted), glyphs, pad=True) + " ", "faint"))
     if entry.last is None:
         return [*parts, ("not trained yet", "faint")]
     return [*parts, *_result_parts(entry.last, now)]
@@ -213,25 +223,35 @@ def _result_parts(run: "Glance", now: float) -> Parts:
     ]
 
 
-def _run_parts(run: "Glance", width: int, glyphs: Glyphs, now: float) -> Parts:
+def _run_parts(run: "Glance", made_from: str, width: int, glyphs: Glyphs, now: float) -> Parts:
     name_width = _widths(width)[0]
     steps = f"{run.step}/{run.steps}" if run.steps else ""
     percent = f"{_percent(run)} %" if run.steps and run.state != "finished" else ""
     before = name_width + 1 + _STATE + 1 + 11 + 1 + 5 + 1 + 6 + 1 + 6 + 2
     return [
-        (cut(run.title, name_width, glyphs, pad=True) + " ", "name"),
+        (set_cell_size(_names(run.title, made_from, name_width, glyphs), name_width) + " ", "name"),
         (f"{state_word(run):<{_STATE}} ", _state_part(run)),
         (f"{steps:>11} {percent:>5} {_loss(run.loss):>6} {when(when_of(run), now):>6}  ", "plain"),
         (cut(_note(run), width - before - 3, glyphs), "faint"),
     ]
 
 
-def _offer(run: "Glance", now: float) -> str:
+def _names(title: str, profile: str, width: int, glyphs: Glyphs) -> str:
+    """The name of a run's LoRA, and that of its profile where it is another: `emi (demo)`."""
+    if not profile or profile == title:
+        return cut(title, width, glyphs)
+    room = width - len(" ()")
+    long = min(cell_len(printable(title)), max(room - cell_len(printable(profile)), room // 2))
+    return f"{cut(title, long, glyphs)} ({cut(profile, room - long, glyphs)})"
+
+
+def _offer(run: "Glance", made_from: str, now: float) -> str:
     """`emi finished 10:44: Enter to try it`."""
     was = run.state if run.state in ("finished", "failed") else f"was {run.state}"
     at = f" at step {run.step} of {run.steps}" if run.can_go_on and run.steps else ""
     then = "Enter goes on" if run.can_go_on else "Enter to try it" if run.lora else "Enter to see it"
-    return f"{run.title} {was} {when(when_of(run), now)}{at}: {then}"
+    name = f"{run.title} ({made_from})" if made_from not in ("", run.title) else run.title
+    return f"{name} {was} {when(when_of(run), now)}{at}: {then}"
 
 
 def _note(run: "Glance") -> str:

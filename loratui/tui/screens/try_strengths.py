@@ -74,17 +74,16 @@ class TryScreen(TryThreads):
     def session_changed(self) -> None:
         """Look into the run, if it is another one or has gone on."""
         run = self.session.run
+        if self._trial is not None and self._trial.run != run:
+            self._leave(self._trial.run)
+            self._trial = None
         if run is None:
-            self._trial = self._opening = None
+            self._opening = None
             self._tell_unmet(_NOTHING)
             self._redraw()
-        elif self._opening != run and (self._trial is None or self._trial.run != run or not self._trial.is_finished):
+        elif self._opening != run and (self._trial is None or not self._trial.is_finished):
             self._opening = run
-            before = self._trial if self._trial is not None and self._trial.run == run else None
-            if self._trial is not None and before is None:
-                self._leave(self._trial.run)
-                self._trial = None
-            self._open(run, self._current(run), before)
+            self._open(run, self._current(run), self._trial)
         elif self._trial is not None and (current := self._current(run)) is not None:
             self._trial.take_settings(current)
             self._redraw()

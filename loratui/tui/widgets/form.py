@@ -15,7 +15,7 @@ from textual.widgets import Input
 
 from loratui.safe_text import printable
 from loratui.tui.glyphs import UNICODE, Glyphs
-from loratui.tui.widgets.form_dialogs import Choices, Entries
+from loratui.tui.widgets.form_dialogs import Check, Choices, Entries
 from loratui.tui.widgets.form_editor import Complete, Editor
 from loratui.tui.widgets.form_lines import NO, VALUE_COLUMN, YES, Kind, Row
 from loratui.tui.widgets.form_paths import complete_path, last_parts
@@ -23,7 +23,6 @@ from loratui.tui.widgets.form_view import RowsView
 
 __all__ = ["NO", "YES", "Check", "Complete", "Kind", "Row", "RowsForm"]
 
-Check = Callable[[str, str], str]
 _ALL = 1 << 20
 
 
@@ -164,10 +163,9 @@ class RowsForm(RowsView, can_focus=True):
             self._take(row.id, NO if row.value == YES else YES)
         elif row.kind == "choice" and len(row.choices) == 2 and row.value in row.choices:
             self._take(row.id, row.choices[1 - row.choices.index(row.value)])
-        elif row.kind == "choice":
-            self.app.push_screen(Choices(row), lambda text: self._answered(row.id, text))
-        elif row.kind == "list":
-            self.app.push_screen(Entries(row, self._check), lambda text: self._answered(row.id, text))
+        elif row.kind in ("choice", "list"):
+            dialog = Choices(row) if row.kind == "choice" else Entries(row, self._check)
+            self.app.push_screen(dialog, lambda text: self._answered(row.id, text))
         else:
             complete = self._completions.get(row.id, complete_path if row.kind == "path" else None)
             self._before = self._taken = row.editable_text
@@ -247,14 +245,12 @@ class RowsForm(RowsView, can_focus=True):
 
     def _close(self) -> None:
         editor, self._editor = self._editor, None
-        self._searching = False
-        self._candidates = ()
+        self._searching, self._candidates = False, ()
         if editor is not None:
             editor.remove()
         self._choose()
 
     def _moving(self, move: Callable[[], None]) -> None:
-        """Move the cursor."""
         move()
         self._redraw()
         self._tell()

@@ -31,12 +31,13 @@ class SlowDisk:
 
 @pytest.fixture
 def slow_disk(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlowDisk]:
-    """Every fsync waits for it."""
+    """Every fsync in the background waits for it."""
     disk, sync = SlowDisk(), os.fsync
 
     def fsync(descriptor: int) -> None:
-        disk.waiting.set()
-        disk.go.wait(30)
+        if threading.current_thread() is not threading.main_thread():
+            disk.waiting.set()
+            disk.go.wait(30)
         sync(descriptor)
 
     monkeypatch.setattr(os, "fsync", fsync)

@@ -125,9 +125,13 @@ async def test_x_stops_and_saves_and_enter_resumes(
         await pilot.press("down", "down", "enter")
         lines = await until(pilot, "stopped at", "step 10 of 20", "Enter Resume")
         assert not any("failed" in line for line in lines)
-        (loratui_home / "go").touch()
+        assert pilot.app.session.unmet("train")  # type: ignore[attr-defined]
         await pilot.press("enter")
+        await until(pilot, "steps/s")
+        assert pilot.app.session.unmet("train") is None  # type: ignore[attr-defined]
+        (loratui_home / "go").touch()
         await until(pilot, "finished at")
+        assert pilot.app.session.unmet("train") == ()  # type: ignore[attr-defined]
 
     assert [event["command"] for event in events_of(only_run(), "stopped")] == ["stop"]
 

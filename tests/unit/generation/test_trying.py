@@ -50,18 +50,18 @@ def asked(tiny_base_directory: Path, tmp_path: Path) -> tuple[RunDirectory, Call
     return run, ask
 
 
-@pytest.mark.parametrize("where", ["base", "picture"])
+@pytest.mark.parametrize("where", ["base", "lora", "picture"])
 def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
     asked: tuple[RunDirectory, Callable[[str], None]], where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run, ask = asked
     told, full = Told(), [True]
     moving: list[weakref.ref[torch.nn.Module]] = []
-    to, convolve = torch.nn.Module.to, torch.nn.Conv2d.forward
+    to, convolve, to_float = torch.nn.Module.to, torch.nn.Conv2d.forward, torch.Tensor.float
 
     def moved(module: torch.nn.Module, *places: Any, **options: Any) -> torch.nn.Module:
+        moving.append(weakref.ref(module))
         if where == "base" and full[0]:
-            moving.append(weakref.ref(module))
             raise torch.OutOfMemoryError("CUDA out of memory")
         return to(module, *places, **options)
 
@@ -70,12 +70,20 @@ def test_memory_that_runs_out_is_told_and_the_next_picture_is_drawn(
             raise torch.OutOfMemoryError("CUDA out of memory")
         return convolve(module, picture)
 
+    def as_float(tensor: torch.Tensor) -> torch.Tensor:
+        if where == "lora" and full[0] and moving:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return to_float(tensor)
+
+    monkeypatch.setattr(torch.Tensor, "float", as_float)
     monkeypatch.setattr(torch.nn.Module, "to", moved)
     monkeypatch.setattr(torch.nn.Conv2d, "forward", convolved)
     ask("1")
 
     def refused(kind: str) -> None:
-        if kind == "refused" and where == "base":
+        # A base on which a smaller picture may be drawn stays; any other is gone before a person hears of it.
+        if kind == "refused" and where != "picture":
+            assert moving
             assert [module for module in moving if module() is not None] == []
 
     told.on_write = refused
@@ -104,9 +112,7 @@ def test_a_grid_makes_way_for_whoever_waits_and_is_taken_up_again(
     with EventWriter(requests_path(run.trying), 0) as events:
         events.write("grid", **request.fields())
     slots = try_slots(Slots(("cpu",)), str(run.trying.path))
-    other = finished_run(
-        Path(run.read_profile().model.base), tmp_path / "other", tmp_path / "runs", random_loras=False
-    )
+    other = finished_run(Path(run.read_profile().model.base), tmp_path / "other", tmp_path / "runs", random_loras=False)
     ticket, waiter = add_ticket(other, "train", Slots(("cpu",))), take_lock(other.waiter_lock_path)
     assert slots is not None
     assert waiter is not None

@@ -9,6 +9,8 @@ import pytest
 
 from loratui.errors import BaseModelError
 from loratui.hub.models import BaseLocation, fetch, locate
+from tests.permissions import bound_by_permissions
+from tests.unit.hub.checkpoints import write_checkpoint
 
 EMPTY_SAFETENSORS = b"\x02\0\0\0\0\0\0\0{}"
 
@@ -169,3 +171,14 @@ def test_locating_needs_neither_torch_nor_the_hub_library() -> None:
     code = "import sys, loratui.hub.models; sys.exit(any(m in sys.modules for m in ('torch', 'huggingface_hub')))"
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     assert subprocess.run([sys.executable, "-c", code], env=environment, check=False).returncode == 0
+
+
+@pytest.mark.parametrize("locked", ["mixes", "mixes/mix.safetensors"])
+def test_what_may_not_be_read_is_said_in_a_sentence(tmp_path: Path, locked: str) -> None:
+    base = write_checkpoint(tmp_path / "mixes" / "mix.safetensors")
+    (tmp_path / locked).chmod(0)
+    try:
+        with pytest.raises(BaseModelError, match=r"mix\.safetensors cannot be read: Permission|There is no"):
+            bound_by_permissions(lambda: locate(str(base)))
+    finally:
+        (tmp_path / locked).chmod(0o700)

@@ -161,9 +161,8 @@ def test_how_a_session_ended_is_not_taken_for_the_end_of_a_training(trying: RunD
 
 
 def test_a_run_whose_strengths_are_tried_is_not_removed(run: RunDirectory, trying: RunDirectory) -> None:
-    with hold_lock(trying):
-        with pytest.raises(RunError, match="still at work"):
-            remove_run(run)
+    with hold_lock(trying), pytest.raises(RunError, match="still at work"):
+        remove_run(run)
     remove_run(run)
     assert not run.path.exists()
 
