@@ -30,6 +30,12 @@ class Placement:
     resized: Size
     crop: tuple[int, int]
 
+    @property
+    def share_cut(self) -> float:
+        """The share of the picture that lies outside of the bucket and is not trained: 0 to 1."""
+        whole = self.resized[0] * self.resized[1]
+        return 1 - self.bucket[0] * self.bucket[1] / whole if whole else 0.0
+
 
 @dataclass(frozen=True)
 class BucketRules:

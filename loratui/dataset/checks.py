@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from loratui.profile.schema import Dataset
 
 _MUCH_ENLARGED = 1.5
+# Two thirds by three, the commonest shape of photographs, lose a third in a square.
+_MUCH_CUT = 0.34
 _FEW_PICTURES = 5
 _MOST_THREADS = 8
 
@@ -223,6 +225,16 @@ def _judge_pictures(images: list[CheckedImage], any_found: bool) -> list[Problem
         message = f"{size} will be enlarged: {name_some(small)}."
         fix = "Use larger originals, a lower dataset.resolution, or dataset.bucket_no_upscale."
         problems.append(Problem("warning", "small-image", small[0], message, fix))
+    cut = [image for image in images if image.placement.share_cut > _MUCH_CUT]
+    if cut:
+        most = max(cut, key=lambda image: image.placement.share_cut)
+        which = name_some([image.found.path for image in cut])
+        message = (
+            f"{counted(len(cut), 'picture')} {'does' if len(cut) == 1 else 'do'} not fit the shape of any bucket: {which}. "
+            f"Up to {most.placement.share_cut:.0%} of it is cut off."
+        )
+        fix = "Crop them yourself to what matters, or turn dataset.bucketing on with a larger dataset.max_bucket_reso."
+        problems.append(Problem("warning", "much-cropped", cut[0].found.path, message, fix))
     if len(training) < _FEW_PICTURES:
         message = f"There {'is' if len(training) == 1 else 'are'} only {counted(len(training), 'picture')}."
         fix = "10 to 50 varied ones make a character."

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from loratui.dataset.captions import read_caption_file, with_trigger
 from loratui.dataset.folders import Folder, Listing, find_folders
 from loratui.dataset.images import read_header
-from loratui.dataset.problems import DatasetFault, Problem, name_some
+from loratui.dataset.problems import DatasetFault, Problem, counted, name_some
 from loratui.safe_text import printable
 
 if TYPE_CHECKING:
@@ -129,6 +129,7 @@ def _scan_folder(folder: Folder, listing: Listing, section: "Dataset", problems:
     extensions = _caption_extensions(section.caption_extension)
     by_stem = _caption_files(listing, extensions)
     problems += _say_other_pictures(listing) + _say_shared_stems(listing, by_stem)
+    problems += _say_captions_alone(listing, by_stem)
     images: list[FoundImage] = []
     for name in listing.pictures:
         path = folder.path / name
@@ -214,6 +215,17 @@ def _say_other_pictures(listing: Listing) -> list[Problem]:
         return []
     message = f"Pictures in a format that is not trained are left out: {name_some(others)}."
     return [Problem("warning", "unsupported-format", listing.path, message, "Save them as PNG.")]
+
+
+def _say_captions_alone(listing: Listing, captions: Mapping[str, str]) -> list[Problem]:
+    """A caption whose picture is called otherwise is a slip of the keyboard, and its picture goes without."""
+    files = {os.path.splitext(name)[0] for name in listing.files - set(captions.values())}
+    alone = [listing.path / captions[stem] for stem in sorted(set(captions) - files)]
+    if not alone:
+        return []
+    message = f"{counted(len(alone), 'caption')} {'has' if len(alone) == 1 else 'have'} no picture: {name_some(alone)}."
+    fix = "Give it the picture's name, or take it away." if len(alone) == 1 else "Give them their pictures' names."
+    return [Problem("note", "caption-without-picture", alone[0], message, fix)]
 
 
 def _say_shared_stems(listing: Listing, captions: Mapping[str, str]) -> list[Problem]:

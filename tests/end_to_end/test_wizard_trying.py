@@ -35,7 +35,7 @@ class Project:
         """`loratui` in a terminal, on Try."""
         terminal = WizardTerminal(self.folder, self.variables)
         terminal.wait_to_see("emi")
-        terminal.wait_to_see("6 pictures")
+        terminal.wait_to_see("finished")
         terminal.keys("enter")
         terminal.wait_to_see("3 Pictures")
         terminal.keys("6")

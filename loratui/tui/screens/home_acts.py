@@ -23,8 +23,8 @@ from loratui.runs.events import read_landmarks
 from loratui.runs.finding import made_from_and_living
 from loratui.runs.history import fold
 from loratui.runs.launch import start_run
-from loratui.runs.lock import is_alive
 from loratui.runs.queue import ticket_of
+from loratui.runs.state import run_state
 from loratui.runs.try_stopping import make_room
 from loratui.safe_text import printable
 from loratui.settings import read_settings
@@ -66,7 +66,7 @@ def begin_profile(folder: str) -> str:
 def at_work(name: str) -> tuple[RunDirectory, bool] | None:
     """The run by which a saved profile is being trained, and whether it works already; None where there is none."""
     runs = [run for run in made_from_and_living(name, runs_directory()) if _trains(run)]
-    working = next((run for run in runs if is_alive(run)), None)
+    working = next((run for run in runs if run_state(run) == "running"), None)
     return (working or runs[0], working is not None) if runs else None
 
 

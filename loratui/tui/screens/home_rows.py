@@ -208,9 +208,10 @@ def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) 
         parts.append((set_cell_size("no pictures yet", folder_width + 4) + " ", "faint"))
     else:
         count = "" if entry.pictures is None else str(max(0, entry.pictures))
-        counted = f"{count:>3} in " if count else " " * 7
-        parts.append((counted, "warning" if count == "0" else "plain"))
-        parts.append((cut(_short(entry.folder), folder_width + 4 - len(counted), glyphs, pad=True) + " ", "faint"))
+        within = "in " if count else "   "
+        parts.append((f"{count:>3} ", "warning" if count == "0" else "plain"))
+        room = folder_width + 4 - max(3, len(count)) - 1 - len(within)
+        parts.append((within + cut(_short(entry.folder), room, glyphs, pad=True) + " ", "faint"))
     if entry.last is None:
         return [*parts, ("not trained yet", "faint")]
     return [*parts, *_result_parts(entry.last, now)]

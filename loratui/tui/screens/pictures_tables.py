@@ -117,8 +117,10 @@ def buckets_text(report: "Report", glyphs: Glyphs) -> str:
         rows.append((size_text(bucket, glyphs), *numbers, ", ".join(common) + more))
     table = "\n".join(f"{row[0]:>10}  {row[1]:>8}  {row[2]:>7}  {row[3]:>7}  {row[4]}".rstrip() for row in rows)
     cut = [image for image in report.images if image.placement.resized != image.placement.bucket]
+    most = max((image.placement.share_cut for image in cut), default=0.0)
     cropped = (
-        f"\n\n{counted(len(cut), 'picture')} {'is' if len(cut) == 1 else 'are'} cropped a little to fit the bucket."
+        f"\n\n{counted(len(cut), 'picture')} {'is' if len(cut) == 1 else 'are'} cropped to fit the bucket, "
+        f"by {'' if len(cut) == 1 else 'up to '}{max(most, 0.01):.0%}."
         if cut
         else ""
     )

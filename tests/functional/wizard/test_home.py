@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import subprocess
 import sys
 import time
@@ -552,7 +553,7 @@ async def test_a_folder_of_new_is_offered_the_next_time(profile: Profile) -> Non
         await pilot.press("h")
         await at_mode(pilot, "home")
         await pilot.press("n")
-        await until(pilot, "IMG  recent")
+        await until(pilot, "IMG recent")
         await pilot.press("down", "enter")
         await at_mode(pilot, "pictures")
     assert load_profile("emi-2").dataset.path == profile.dataset.path
@@ -739,7 +740,7 @@ async def test_only_names_are_cut_and_every_figure_is_whole(
         lines = await until(pilot, "1 in 5_a")
         assert max(map(cell_len, lines)) <= size[0]
         rows = [line for line in lines if "/8 " in line]
-        assert [line.split(maxsplit=1)[1].removeprefix("(a-ve…) ").split() for line in rows] == [
+        assert [line[re.search("interrupted|failed|finished", line).start() :].split() for line in rows] == [  # type: ignore[union-attr]
             ["interrupted", "6/8", "75", "%", "0.1667", "10:42", "Enter", "goes", "on"],
             ["failed", "7/8", "87", "%", "0.1429", "10:42", "Enter", "goes", "on"],
             ["finished", "8/8", "0.1250", "10:42"],

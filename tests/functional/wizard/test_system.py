@@ -9,9 +9,12 @@ from textual.pilot import Pilot
 
 from loratui.environment.finding import Finding
 from loratui.environment.probe import Facts
+from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Accelerate, Profile
 from loratui.profile.store import load_profile, profile_path, write_profile
+from loratui.safe_text import printable
 from loratui.tui.screens.system import SystemScreen
+from loratui.tui.screens.system_findings import Findings
 from tests.stand_in_nvml import RTX_2070, RTX_4090, Card, stand_in_nvml
 from tests.wizard import screen_text, wizard
 
@@ -233,6 +236,35 @@ async def test_the_finding_under_the_cursor_is_always_in_sight() -> None:
             assert f"▸ ! Thing {number} " in await press(pilot, "down")
             assert max(map(cell_len, screen_text(pilot))) <= 80
         assert "▸ ✓ accelerate" in await press(pilot, "down")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+async def test_no_finding_is_cut_however_long_names_are(
+    gpus,  # type: ignore[no-untyped-def]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+) -> None:
+    """With the demo's settings under a long name, long paths, and two GPUs."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "a folder with a long name" / ("hub-" * 20) / "hf"))
+    gpus(RTX_2070, RTX_4090)
+    profile = demo_profile()
+    profile.output.directory = str(tmp_path / "日本語のとても長い名前です" / ("and-a-long-one-" * 8))
+    name = "a-very-long-name-of-a-profile-that-nobody-wants"
+    write_profile(profile, profile_path(name), name)
+    async with wizard(size, profile=name, mode="system") as pilot:
+        await settle(pilot)
+        findings = pilot.app.screen.query_one(Findings)
+        for _ in range(30):
+            lines = screen_text(pilot)
+            assert max(map(cell_len, lines)) <= size[0]
+            shown = "".join("".join(line.split()) for line in lines[2:-2])
+            finding = findings.finding
+            for text in (finding.name, finding.value, finding.todo, *finding.lines):
+                assert "".join(printable(text).split()) in shown
+            assert lines[-1].endswith("? Help  : More")
+            await press(pilot, "up")
+        assert findings.finding.name == "Python"
 
 
 async def test_in_ascii_no_sign_is_ambiguous() -> None:

@@ -323,7 +323,7 @@ async def test_a_run_that_is_not_finished_offers_its_epochs_and_waits_for_the_de
         assert "Not drawn yet: Enter draws without and with 0.8." in text
         assert "<lora:disc-000001:0.8>" in text
         await pilot.press("enter")
-        await until(pilot, f"Waiting for the CPU, where {run.name} is at work.")
+        await until(pilot, f"Waiting for the CPU, where {run.name} is at work")
         release(slots.values())
         await until(pilot, "[0.8✓]")
 

@@ -287,3 +287,27 @@ def test_a_folder_whose_name_a_profile_refuses_can_be_checked(tmp_path: Path, fo
     assert [problem.code for problem in check(section.model_copy(update={"path": "~nobody/x"})).problems] == [
         "no-folder"
     ]
+
+
+def test_a_picture_that_loses_much_of_itself_is_named_with_its_share(folder: Path) -> None:
+    Image.new("RGB", (1500, 200)).save(folder / "wide.png")
+    (folder / "wide.txt").write_text("Emi, from far away")
+    [problem] = [problem for problem in checked(folder).problems if problem.code == "much-cropped"]
+    assert "wide.png" in problem.message
+    assert "47%" in problem.message  # 7.5:1 goes into 4:1
+    assert problem.severity == "warning"
+
+
+def test_a_photographs_shape_is_no_matter_in_buckets(folder: Path) -> None:
+    Image.new("RGB", (1200, 800)).save(folder / "photo.png")
+    (folder / "photo.txt").write_text("Emi, outdoors")
+    assert "much-cropped" not in {problem.code for problem in checked(folder).problems}
+
+
+def test_a_caption_whose_picture_is_called_otherwise_is_noticed(folder: Path) -> None:
+    (folder / "lonely.txt").write_text("Emi, lost")
+    (folder / "1.caption").write_text("another tool's")
+    [problem] = [problem for problem in checked(folder).problems if problem.code == "caption-without-picture"]
+    assert "1 caption has no picture: " in problem.message
+    assert "lonely.txt" in problem.message
+    assert problem.severity == "note"

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from loratui.dataset.folder_choice import absolute, complete_folder, propose, shown
+from loratui.dataset.folder_choice import absolute, complete_folder, propose, shown, unquoted
 
 
 @pytest.fixture
@@ -105,3 +105,38 @@ def test_paths_are_shown_as_people_write_them(home: Path) -> None:
     assert shown(f"{home}2") == f"{home}2"
     assert shown("a\x1b[31m") == "a\\x1b[31m"
     assert absolute(" ~/data ") == home / "data"
+
+
+@pytest.mark.parametrize(
+    "pasted", ["'{}/sp ace/it s/'", '"{}/sp ace/it s/" ', r"{}/sp\ ace/it\ s/", " '{}/sp ace/it'' s/'"]
+)
+def test_a_path_is_read_as_terminals_paste_it(tmp_path: Path, pasted: str) -> None:
+    assert unquoted(pasted.format(tmp_path)) == f"{tmp_path}/sp ace/it s/"
+
+
+def test_what_is_no_quotation_is_read_as_it_is_written(tmp_path: Path) -> None:
+    for text in ("", "~/pictures", "/a b", "/it's", "'a' 'b'", "/a\\", "'/a"):
+        assert unquoted(text) == text
+    (tmp_path / "'really'").mkdir()
+    (tmp_path / r"back\slash").mkdir()
+    assert unquoted(f"{tmp_path}/'really'") == f"{tmp_path}/'really'"
+    assert unquoted(rf"{tmp_path}/back\slash") == rf"{tmp_path}/back\slash"
+
+
+@pytest.mark.parametrize(("name", "reason"), [("a\x07b", "control characters"), ("a\udcffb", "UTF-8")])
+def test_what_no_profile_can_hold_is_wrong_and_never_proposed(home: Path, name: str, reason: str) -> None:
+    folder = home / "data/emi/IMG"
+    folder.rename(home / "data/emi" / name)
+    found = propose(f"~/data/emi/{name}")
+    assert found.state == "wrong"
+    assert reason in found.what
+    assert "\x07" not in found.what
+    assert propose("~/data").instead == ()
+
+
+def test_one_further_folder_is_counted_as_one(home: Path) -> None:
+    for number in range(2, 5):
+        folder = home / f"data/emi/IMG/{number}_emi"
+        folder.mkdir()
+        Image.new("RGB", (64, 64)).save(folder / "1.png")
+    assert "and 1 more folder)" in propose("~/data/emi/IMG").what

@@ -5,8 +5,18 @@ import pytest
 from loratui.dataset.manifest import Manifest
 from loratui.errors import RunError
 from loratui.profile.schema import Profile
+from loratui.profile.store import new_profile, profile_path
 from loratui.runs.directory import RunDirectory, create_run
-from loratui.runs.finding import choose_run, living_runs, newest_or_living, only_living
+from loratui.runs.events import EventWriter
+from loratui.runs.finding import (
+    choose_run,
+    last_of,
+    living_runs,
+    made_from_and_living,
+    newest_made_from,
+    newest_or_living,
+    only_living,
+)
 from loratui.runs.lock import hold_lock
 from loratui.runs.queue import add_ticket
 from loratui.runs.slots import Wish
@@ -69,3 +79,34 @@ def test_nothing_at_work_is_said(tmp_path: Path) -> None:
     make(tmp_path, "20260101-120000", "a")
     with pytest.raises(RunError, match="No run is at work"):
         only_living(tmp_path)
+
+
+def test_the_last_run_of_a_profile_is_the_newest_that_ever_started(tmp_path: Path) -> None:
+    new_profile("emi", Profile())
+    origin = str(profile_path("emi").absolute())
+    assert newest_made_from("emi", tmp_path) is None
+    trained = make(tmp_path, "20260101-120000", "emi", origin)
+    assert newest_made_from("emi", tmp_path) == trained
+    with EventWriter(trained.events_path) as events:
+        events.write("started", pid=1, task="train")
+    withdrawn = make(tmp_path, "20260102-120000", "emi", origin)
+    with EventWriter(withdrawn.events_path, 0) as events:
+        events.write("stopped", signal=0, step=0)
+    make(tmp_path, "20260103-120000", "other")
+    assert newest_made_from("emi", tmp_path) == trained
+    # What waits for its turn is not over: it comes before what is, and behind what works.
+    add_ticket(withdrawn, "train", Wish(("cpu",)))
+    assert newest_made_from("emi", tmp_path) == withdrawn
+    assert made_from_and_living("emi", tmp_path) == [withdrawn]
+    with hold_lock(trained):
+        assert newest_made_from("emi", tmp_path) == trained
+        assert made_from_and_living("emi", tmp_path) == [withdrawn, trained]
+
+
+@pytest.mark.parametrize(
+    ("runs", "last"), [("", None), ("-", 0), ("--", 0), ("-s-", 1), ("wws", 0), ("-wS", 2), ("-w-", 1), ("sS", 0)]
+)
+def test_which_of_several_is_the_last(runs: str, last: int | None) -> None:
+    """Newest first; s: started, S: started and at work, w: waits, -: never started."""
+    found = last_of(range(len(runs)), lambda run: runs[run] in "sS", lambda run: runs[run] in "Sw")
+    assert found == last

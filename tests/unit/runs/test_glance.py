@@ -111,3 +111,12 @@ def test_runs_come_and_go_between_looks(profile: Profile) -> None:
     assert (seen.title, seen.origin) == ("disc", "/x/emi.toml")
     run.path.rename(run.path.with_name(".gone"))
     assert glances.look() == []
+
+
+def test_what_was_taken_out_of_the_queue_never_began(profile: Profile) -> None:
+    begun(profile, 0)
+    profile.output.name = "withdrawn"
+    run = new_run(profile, runs_directory())
+    with EventWriter(run.events_path, 0) as events:
+        events.write("stopped", signal=0, step=0)
+    assert {seen.title: seen.began for seen in Glances(runs_directory()).look()} == {"disc": True, "withdrawn": False}

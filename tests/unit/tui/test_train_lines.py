@@ -123,6 +123,15 @@ def test_the_latest_events_come_last() -> None:
     assert [line[1][0] for line in event_lines(events, 3)] == ["6", "7", "8"]
 
 
+def test_one_file_more_is_one_file(run: RunDirectory) -> None:
+    recording = Recording(run, steps=8, epochs=2)
+    recording.begin()
+    recording.train(8)
+    recording.finish()
+    recording.write(TEN_FORTY_TWO)
+    assert "1 more file beside it" in plain(end_lines(moment_of(run, alive=False), run, 78, UNICODE))
+
+
 def test_a_finished_run_names_its_files_and_what_comes_next(run: RunDirectory) -> None:
     recording = Recording(run)
     recording.begin()
@@ -134,7 +143,7 @@ def test_a_finished_run_names_its_files_and_what_comes_next(run: RunDirectory) -
 
     assert "emi_lora.safetensors  18.9 KB, verified" in text
     assert "emi_lora-grid.png" in text
-    assert "9 more files" in text
+    assert "9 more files beside it" in text
     assert text.splitlines()[-1].startswith("6 tries strengths")
     assert str(run.path) in end_text(moment, run)
 

@@ -104,6 +104,8 @@ def test_what_is_being_done_is_said(trial: Trial, run: RunDirectory) -> None:
     }.items():
         session.standing = standing  # type: ignore[assignment]
         assert state_line(trial, 78, UNICODE).plain == words
+    session.standing, session.place = "waiting", "Waiting for the CPU, where emi is at work."
+    assert state_line(trial, 78, UNICODE).plain == "Waiting for the CPU, where emi is at work…   x stops"
     session.standing, session.progress = "drawing", (10, 40)
     assert state_line(trial, 40, UNICODE).plain == "drawing  ██········  25 %   x stops"
 
