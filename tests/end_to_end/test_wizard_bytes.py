@@ -66,7 +66,7 @@ def test_names_and_completion_on_home_send_no_codes(hostile: WizardTerminal) -> 
     assert len(obeyed(f"{HOSTILE}\u2028\x9b".encode())) == 6
     hostile.wait_to_see(r"\x1b]0;PWN")  # the other profile's name
     hostile.keys("n")
-    hostile.wait_to_see("Left empty")
+    hostile.wait_to_see("Tab complete")
     hostile.type("n")
     hostile.keys("tab")
     hostile.wait_to_see("There is no folder")
@@ -118,7 +118,7 @@ def test_without_colours_what_is_chosen_and_the_cursor_are_reversed(tmp_path: Pa
     with WizardTerminal(tmp_path, environment(tmp_path, NO_COLOR="1"), "--theme", theme) as terminal:
         terminal.wait_to_see("Train your own")
         terminal.keys("n")
-        terminal.wait_to_see("Left empty")
+        terminal.wait_to_see("Tab complete")
         terminal.type("xyz")
         terminal.keys("left", "left")
         terminal.wait_until(lambda: terminal.reversed_text == "y", "a reversed cursor")

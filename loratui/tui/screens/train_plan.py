@@ -44,6 +44,7 @@ class Intention:
         missing: Bases that are not on this computer yet.
         free: Bytes that are free where the files are written.
         estimate: What is known of time and memory, in words; "" where nothing is.
+        is_slow: There is no GPU, and the base is none that a CPU trains in minutes.
     """
 
     prepared: Prepared | None = None
@@ -51,6 +52,7 @@ class Intention:
     missing: tuple[Missing, ...] = ()
     free: int = 0
     estimate: str = ""
+    is_slow: bool = False
 
 
 def intend(order: Order, progress: Callable[[int, int], None]) -> Intention:
@@ -68,13 +70,14 @@ def intend(order: Order, progress: Callable[[int, int], None]) -> Intention:
                 return Intention(prepared, BaseModelError(here.note, "Choose another base."))
             if not here.here:
                 missing.append(Missing(here.location.name, here.bytes_to_fetch))
-        outlook = _outlook(Estimator().look(prepared.profile, prepared.report.scan))
+        outlook = Estimator().look(prepared.profile, prepared.report.scan)
         free = shutil.disk_usage(nearest_existing(prepared.plan.disk[0].directory)).free
     except LoratuiError as refusal:
         return Intention(refusal=refusal)
     except OSError as error:
         return Intention(refusal=ProfileError(f"{error.filename}: {error.strerror}", "See step 4, output.directory."))
-    return Intention(prepared, None, tuple(missing), free, outlook)
+    is_slow = not outlook.device.is_gpu and prepared.plan.base.kind != "demo"
+    return Intention(prepared, None, tuple(missing), free, _outlook(outlook), is_slow)
 
 
 def _outlook(outlook: Outlook) -> str:
@@ -167,6 +170,8 @@ def _reasons(intention: Intention, unmet: Mapping[str, Sequence[str]], width: in
         said += [("", note) for note in intention.prepared.notes]
         if problems := _problems(intention.prepared):
             said.append(("3 Pictures", f"{problems}; the training would go on without what they name"))
+        if intention.is_slow:
+            said.append(("1 System", "no GPU here; on a processor only the demo's base trains in minutes"))
     mending = step_of(intention.refusal) if intention.refusal is not None else ""
     for step in STEPS:
         if step.id in _BEFORE_TRAINING and step.id != mending:

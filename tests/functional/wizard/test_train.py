@@ -1,5 +1,6 @@
 """Train: the plan before a run, and runs that are shown from their recorded directories."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from loratui.tui.session import Session
 from loratui.tui.widgets.picture import Picture
 from tests.recorded_run import Recording, recorded_run
 from tests.small_dataset import small_profile, write_pictures
+from tests.stand_in_nvml import stand_in_nvml
 from tests.wizard import TEN_FORTY_TWO, make_wizard, screen_text, wizard
 
 
@@ -96,6 +98,17 @@ async def test_what_earlier_steps_lack_is_named(profile: str) -> None:
         await pilot.press("4")
         await pilot.press("5")
         await until(pilot, "! 2 Model: The licence is not accepted yet.")
+
+
+async def test_a_full_base_without_a_gpu_is_warned_of(
+    profile: str, tiny_base_directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", stand_in_nvml(failure=12))
+    async with wizard(profile=profile, mode="train") as pilot:
+        lines = await until(pilot, "Enter starts the training")
+        assert not any("1 System: no GPU" in line for line in lines)
+        assert session_of(pilot).change("model.base", str(tiny_base_directory)) == ""
+        await until(pilot, "! 1 System: no GPU here; on a processor only the demo's base trains in minutes")
 
 
 async def test_nothing_starts_while_a_setting_is_refused(profile: str, loratui_home: Path) -> None:
