@@ -229,10 +229,9 @@ def _judge_pictures(images: list[CheckedImage], any_found: bool) -> list[Problem
     if cut:
         most = max(cut, key=lambda image: image.placement.share_cut)
         which = name_some([image.found.path for image in cut])
-        message = (
-            f"{counted(len(cut), 'picture')} {'does' if len(cut) == 1 else 'do'} not fit the shape of any bucket: {which}. "
-            f"Up to {most.placement.share_cut:.0%} of it is cut off."
-        )
+        subject = f"{counted(len(cut), 'picture')} {'does' if len(cut) == 1 else 'do'}"
+        share = f"{'' if len(cut) == 1 else 'Up to '}{most.placement.share_cut:.0%}"
+        message = f"{subject} not fit the shape of any bucket: {which}. {share} of it is cut off."
         fix = "Crop them yourself to what matters, or turn dataset.bucketing on with a larger dataset.max_bucket_reso."
         problems.append(Problem("warning", "much-cropped", cut[0].found.path, message, fix))
     if len(training) < _FEW_PICTURES:

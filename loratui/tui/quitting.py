@@ -15,7 +15,7 @@ from loratui.tui.session import Session
 
 if TYPE_CHECKING:
     from loratui.runs.directory import RunDirectory
-    from loratui.tui.app import Wizard
+    from loratui.tui.leaving import Leaving
 
 _LEAVE, _STOP, _STAY = "leave", "stop", "stay"
 # A worker that loads a base leaves after that; nobody waits for it.
@@ -26,7 +26,7 @@ class QuitDialog(Ask):
     """What shall become of the run that is alive."""
 
 
-async def ask_and_quit(app: "Wizard", session: Session, always_ask: bool) -> None:
+async def ask_and_quit(app: "Leaving", session: Session, always_ask: bool) -> None:
     """End the program; where runs are alive, only after a person has said whether they go on."""
     living = await asyncio.to_thread(living_runs, runs_directory())
     if not living and not always_ask:
@@ -44,7 +44,7 @@ async def ask_and_quit(app: "Wizard", session: Session, always_ask: bool) -> Non
         await leave(app, session)
 
 
-async def ask_in_spite_of(app: "Wizard", error: Exception) -> None:
+async def ask_in_spite_of(app: "Leaving", error: Exception) -> None:
     """Offer to leave where it could not be found out whether a run is alive."""
     told = write_crash_log(error)
     choices = [Choice(_LEAVE, "Leave", "runs go on by themselves"), Choice(_STAY, "Stay here")]
@@ -52,7 +52,7 @@ async def ask_in_spite_of(app: "Wizard", error: Exception) -> None:
         app.leave()
 
 
-async def leave(app: "Wizard", session: Session, message: str = "") -> None:
+async def leave(app: "Leaving", session: Session, message: str = "") -> None:
     """End the program, and the workers that were asked here for pictures of strengths; another wizard's go on."""
     await asyncio.to_thread(stop_sessions, session.tried, _PATIENCE)
     app.leave(message=message)

@@ -155,7 +155,7 @@ class FolderDialog(Dialog[str | None]):
         self._remark(proposal if message.text.strip() else None)
         self._offer(self._offers_for(message.text, proposal, message.completions))
         if message.take and self._offers:
-            self.query_one(OptionList).focus()
+            self._go_to_offers()
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take the folder, or type the completion."""
@@ -174,7 +174,13 @@ class FolderDialog(Dialog[str | None]):
     def action_choose(self) -> None:
         """Go down to what is offered."""
         if self._offers and self.focused is self.query_one(Input):
-            self.query_one(OptionList).focus()
+            self._go_to_offers()
+
+    def _go_to_offers(self) -> None:
+        # Before that none is marked: Enter means what was typed.
+        listing = self.query_one(OptionList)
+        listing.highlighted = 0
+        listing.focus()
 
     def action_complete(self) -> None:
         """Type what all completions have in common."""
@@ -234,5 +240,3 @@ class FolderDialog(Dialog[str | None]):
             Option(Content.assemble(printable(offer.label), "  ", (offer.note, "$faint"))) for offer in offers
         )
         listing.display = bool(offers)
-        if offers:
-            listing.highlighted = 0

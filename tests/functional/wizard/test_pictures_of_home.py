@@ -76,11 +76,16 @@ def test_other_looks(snap_compare: Any, emi: None, theme: str) -> None:
     assert snap_compare(make_wizard(theme=theme), terminal_size=(80, 24), run_before=settled)
 
 
-def test_new(snap_compare: Any) -> None:
+def test_new(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    write_pictures(tmp_path / "pictures" / "5_emi_person")
+
     async def asked(pilot: Pilot[int]) -> None:
         await settled(pilot)
         await pilot.press("n")
         await pilot.pause(0.3)
-        await pilot.press(*"/nowhere")
+        await pilot.press(*"~/pictures/5_emi_")
+        await pilot.pause(0.3)
+        await settled(pilot)
 
     assert snap_compare(make_wizard(), terminal_size=(80, 24), run_before=asked)

@@ -42,7 +42,9 @@ def test_a_change_of_what_a_step_judges_makes_its_state_unknown_before_anybody_i
     for step in ("model", "pictures", "system"):
         session.set_unmet(step, [])
     seen: list[object] = []
-    session.on_change = lambda: seen.append((session.unmet("model"), session.unmet("pictures"), session.unmet("system")))
+    session.on_change = lambda: seen.append(
+        (session.unmet("model"), session.unmet("pictures"), session.unmet("system"))
+    )
     assert session.change("training.epochs", 3) == ""
     assert session.change("model.clip_skip", 2) == ""
     assert session.change("dataset.flip", True) == ""
