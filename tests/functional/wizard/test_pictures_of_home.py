@@ -13,7 +13,7 @@ from loratui.profile.store import new_profile, profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.wizard import TEN_FORTY_TWO, make_wizard
+from tests.wizard import TEN_FORTY_TWO, make_wizard, screen_text
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 HOUR = 3600.0
@@ -85,7 +85,9 @@ def test_new(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         await pilot.press("n")
         await pilot.pause(0.3)
         await pilot.press(*"~/pictures/5_emi_")
-        await pilot.pause(0.3)
-        await settled(pilot)
+        for _ in range(100):
+            await pilot.pause(0.05)
+            if "Enter takes" in "\n".join(screen_text(pilot)):
+                break
 
     assert snap_compare(make_wizard(), terminal_size=(80, 24), run_before=asked)
