@@ -110,7 +110,7 @@ def test_a_broken_link_leaves_the_run_alone_and_the_next_one_shows_it(
     link: Link, tmp_path: Path, variables: dict[str, str]
 ) -> None:
     with connect(link, tmp_path, variables) as terminal:
-        terminal.wait_to_see("6 pictures")
+        terminal.wait_to_see("6 in pictures")
         terminal.keys("A")
         terminal.wait_to_see("step 20/60")
         [run] = list_runs(tmp_path / "home" / "data" / "runs")

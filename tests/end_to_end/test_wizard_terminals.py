@@ -59,7 +59,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def start_training(terminal: WizardTerminal, project: Project) -> RunDirectory:
     """Have the profile trained from Home, and wait until its worker holds."""
-    terminal.wait_to_see("6 pictures")
+    terminal.wait_to_see("6 in pictures")
     terminal.keys("A")
     terminal.wait_to_see("step 20/60")
     assert is_alive(project.run)
@@ -124,7 +124,7 @@ def test_leaving_asks_and_stops_the_run(project: Project) -> None:
 def test_a_signal_gives_the_terminal_back(project: Project, number: int) -> None:
     with project.terminal() as terminal:
         before = terminal.modes
-        terminal.wait_to_see("6 pictures")
+        terminal.wait_to_see("6 in pictures")
         assert terminal.modes != before
         os.kill(terminal.pid, number)
         assert terminal.wait() == 128 + number
@@ -166,7 +166,7 @@ def test_a_fault_of_the_program_is_told_in_a_sentence_with_its_log(project: Proj
     program = (sys.executable, "-c", fault)
     with WizardTerminal(project.folder, project.variables, program=program) as terminal:
         before = terminal.modes
-        terminal.wait_to_see("6 pictures")
+        terminal.wait_to_see("6 in pictures")
         terminal.keys("i")
         assert terminal.wait() == 1
         assert terminal.modes == before

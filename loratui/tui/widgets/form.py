@@ -168,7 +168,8 @@ class RowsForm(RowsView, can_focus=True):
             self.app.push_screen(dialog, lambda text: self._answered(row.id, text))
         else:
             complete = self._completions.get(row.id, complete_path if row.kind == "path" else None)
-            self._before = self._taken = row.editable_text
+            # A text that was refused is in the field, but it is not what the row holds.
+            self._before = self._taken = next(one.editable_text for one in self._listing.rows if one.id == row.id)
             self._open(Editor(row.editable_text, complete, select=row.kind != "path"))
 
     def action_flip(self) -> None:

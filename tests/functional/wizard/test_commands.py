@@ -54,7 +54,7 @@ async def at_mode(pilot: Pilot[int], mode: str) -> None:
 
 async def test_every_key_that_works_here_is_a_command_with_its_sentence(run: RunDirectory) -> None:
     async with wizard((120, 60)) as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await pilot.press("colon")
         lines = await until(pilot, "Duplicate  (c)")
         text = "\n".join(lines)
@@ -68,21 +68,21 @@ async def test_every_key_that_works_here_is_a_command_with_its_sentence(run: Run
 
 async def test_a_command_acts_on_the_screen_behind_the_palette(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await choose(pilot, "dupl", "Duplicate  (c)")
         await until(pilot, "The name of the copy of emi.")
 
 
 async def test_a_step_is_a_command(run: RunDirectory) -> None:
     async with wizard(profile="emi") as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await choose(pilot, "settings", "Settings  (4)")
         await at_mode(pilot, "settings")
 
 
 async def test_quit_is_a_command(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await choose(pilot, "quit", "Quit  (q)")
         deadline = time.monotonic() + 10
         while pilot.app.return_code is None and time.monotonic() < deadline:
@@ -93,7 +93,7 @@ async def test_quit_is_a_command(run: RunDirectory) -> None:
 async def test_profiles_and_runs_are_found_by_name(run: RunDirectory) -> None:
     new_profile("cat", Profile())
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await choose(pilot, "open profile cat", "Open profile cat")
         await at_mode(pilot, "pictures")
         assert pilot.app.session.name == "cat"  # type: ignore[attr-defined]
@@ -104,7 +104,7 @@ async def test_profiles_and_runs_are_found_by_name(run: RunDirectory) -> None:
 
 async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await choose(pilot, "theme light", "Theme light")
         assert pilot.app.theme == "light"
     async with wizard() as pilot:
@@ -114,20 +114,20 @@ async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
 @pytest.mark.parametrize("pause", [0.0, 0.005, 0.02, 0.05])
 async def test_it_may_be_closed_before_it_has_found_anything(run: RunDirectory, pause: float) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         for _ in range(5):
             await pilot.press("colon")
             for key in ("enter", "x", "escape", "escape"):
                 await asyncio.sleep(pause)
                 await pilot.press(key)
-        await until(pilot, "6 pictures")
+        await until(pilot, "? Help")
 
 
 async def test_a_name_is_never_markup(run: RunDirectory) -> None:
     (profiles_directory() / "[blink]x[-].toml").write_text("schema = 1\n")
     (profiles_directory() / "y\x1b[31m.toml").write_text("schema = 1\n")
     async with wizard() as pilot:
-        await until(pilot, "6 pictures")
+        await until(pilot, "6 in pictures")
         await pilot.press("colon")
         await until(pilot, "Search for commands")
         await pilot.press(*"profile")

@@ -105,7 +105,7 @@ async def test_the_cursor_goes_to_another_base_of_the_profile_and_else_stays(hub
         await until(pilot, lambda: _cursor(pilot) == "demo")
         await pilot.press("h")
         pilot.app.session.open("cat")
-        await pilot.press("2")
+        pilot.app.show_step("model")
         await until(pilot, lambda: _cursor(pilot) == "emi/cached")
         await pilot.press("down")
         await until(pilot, lambda: _cursor(pilot) == "counterfeit")

@@ -122,7 +122,7 @@ async def test_an_answer_is_saved_as_it_is_typed_and_a_wrong_one_stays_with_its_
         assert accelerate().processes == 1
         assert "2x" in seen
         assert "Processes must be a whole number" in seen
-        await press(pilot, "enter", "backspace", "enter", "escape")
+        await press(pilot, "enter", "2", "enter", "escape")
         assert "CPU, 2 processes, full precision" in "\n".join(screen_text(pilot))
 
 
