@@ -1,4 +1,4 @@
-"""The wizard's one model: what it saves, what it keeps of other programs' changes, and which profile goes with a run."""
+"""The wizard's one model: what it saves, what it keeps of others' changes, and which profile goes with a run."""
 
 from pathlib import Path
 
