@@ -7,7 +7,10 @@ from loratui.crash import write_crash_log
 from loratui.errors import LoratuiError
 from loratui.paths import runs_directory
 from loratui.runs.commands import STOP, send
+from loratui.runs.events import read_landmarks
 from loratui.runs.finding import living_runs
+from loratui.runs.history import fold
+from loratui.runs.queue import take_back, ticket_of
 from loratui.runs.try_stopping import stop_sessions
 from loratui.safe_text import printable
 from loratui.tui.dialogs import Ask, Choice
@@ -28,7 +31,7 @@ class QuitDialog(Ask):
 
 async def ask_and_quit(app: "Leaving", session: Session, always_ask: bool) -> None:
     """End the program; where runs are alive, only after a person has said whether they go on."""
-    living = await asyncio.to_thread(living_runs, runs_directory())
+    living = await asyncio.to_thread(_at_work)
     if not living and not always_ask:
         await leave(app, session)
         return
@@ -58,6 +61,15 @@ async def leave(app: "Leaving", session: Session, message: str = "") -> None:
     app.leave(message=message)
 
 
+def _at_work() -> "list[RunDirectory]":
+    """The runs that work or wait; a worker that has said its last word and is about to go is none of them."""
+    return [run for run in living_runs(runs_directory()) if ticket_of(run) is not None or not _has_ended(run)]
+
+
+def _has_ended(run: "RunDirectory") -> bool:
+    return fold(read_landmarks(run.events_path)).last is not None
+
+
 def _question(living: "list[RunDirectory]") -> QuitDialog:
     if not living:
         return QuitDialog("Leave loratui?", "", [Choice(_LEAVE, "Leave", "all is saved"), Choice(_STAY, "Stay here")])
@@ -77,7 +89,5 @@ def _question(living: "list[RunDirectory]") -> QuitDialog:
 
 def _stop(run: "RunDirectory") -> None:
     """Take a run out of the queue, or tell its worker to save and end."""
-    from loratui.runs.queue import take_back
-
     if not take_back(run):
         send(run, STOP)

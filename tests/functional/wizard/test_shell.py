@@ -11,8 +11,9 @@ from textual.widgets import Input
 from loratui.profile.store import load_profile, new_profile
 from loratui.runs.commands import STOP, CommandReader, send
 from loratui.runs.directory import RunDirectory
+from loratui.runs.events import EventWriter
 from loratui.runs.launch import start_run
-from loratui.runs.lock import is_alive
+from loratui.runs.lock import hold_lock, is_alive
 from loratui.runs.queue import ticket_of
 from loratui.tui.app import Wizard
 from tests.small_dataset import new_run, small_profile, write_pictures
@@ -236,6 +237,20 @@ async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, livi
         await pilot.pause(0.5)
         assert not pilot.app.is_running
     assert is_alive(living_run)
+
+
+async def test_a_worker_that_has_said_its_last_word_is_no_reason_to_ask(
+    profile: str, tmp_path: Path, loratui_home: Path
+) -> None:
+    small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
+    run = new_run(small, loratui_home / "data" / "runs")
+    with hold_lock(run), EventWriter(run.events_path) as events:
+        events.write("started", pid=1, task="train")
+        events.write("finished", lora=None, grid=None, steps=1)
+        async with wizard(profile=profile, mode="settings") as pilot:
+            await pilot.press("q")
+            await pilot.pause(0.5)
+            assert not pilot.app.is_running
 
 
 async def test_stopping_when_leaving_tells_the_worker(profile: str, living_run: RunDirectory) -> None:
