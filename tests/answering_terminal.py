@@ -3,6 +3,7 @@
 import bisect
 import os
 import re
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -70,6 +71,7 @@ class AnsweringTerminal(TerminalSession):
     ) -> None:
         self._replies, self._delay, self._piece = replies, delay, piece
         self._asked = 0
+        self._line = threading.Lock()
         self.answered = 0
         self.arrivals: list[tuple[float, int]] = []
         super().__init__(arguments, environment, folder, size=size)
@@ -84,6 +86,11 @@ class AnsweringTerminal(TerminalSession):
             reply = self._replies.get(question.lastgroup or "", "")
             if reply:
                 self._answer(reply.encode())
+
+    def press(self, keys: str) -> None:
+        """Type; a terminal sends keys before or after an answer, never within one."""
+        with self._line:
+            super().press(keys)
 
     @property
     def length(self) -> int:
@@ -105,8 +112,9 @@ class AnsweringTerminal(TerminalSession):
     def _answer(self, reply: bytes) -> None:
         time.sleep(self._delay)
         size = self._piece or len(reply)
-        for start in range(0, len(reply), size):
-            os.write(self._terminal, reply[start : start + size])
-            if self._piece:
-                time.sleep(0.02)
+        with self._line:
+            for start in range(0, len(reply), size):
+                os.write(self._terminal, reply[start : start + size])
+                if self._piece:
+                    time.sleep(0.02)
         self.answered += 1
