@@ -7,6 +7,7 @@ one number, or one per sample of the batch, so that a whole row of a strength gr
 Source: Hu et al., LoRA: Low-Rank Adaptation of Large Language Models (2021), equation 3.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -45,7 +46,7 @@ class Adapter:
         return activations if self.dropout is None else self.dropout(activations)
 
 
-class LoraLayer(nn.Module):
+class LoraLayer(nn.Module, ABC):
     """A frozen layer of the base and its adapters."""
 
     def __init__(self, base: nn.Linear | nn.Conv2d) -> None:
@@ -59,9 +60,9 @@ class LoraLayer(nn.Module):
             y = y + adapter.weigh(self.delta(x, adapter))
         return y
 
+    @abstractmethod
     def delta(self, x: torch.Tensor, adapter: Adapter) -> torch.Tensor:
         """Return what `adapter` adds to the layer's output at strength 1."""
-        raise NotImplementedError
 
     @property
     def weight(self) -> torch.Tensor:
