@@ -15,6 +15,7 @@ from typing import Any
 from accelerate.commands.config import config_args
 
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 
 def main() -> int:
@@ -44,7 +45,8 @@ def _answer(question: dict[str, Any]) -> dict[str, Any]:
                 "error": f"{printable(path)} has been changed meanwhile, and was left as it is.",
                 "todo": "Look at the difference again.",
             }
-        _write(config, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(os.path.realpath(path), after)
     lines = difflib.unified_diff((before or "").splitlines(), after.splitlines(), "now", "then", n=1, lineterm="")
     return {"path": str(path), "before": before, "after": after, "difference": "\n".join(lines)}
 
@@ -55,16 +57,6 @@ def _text(config: Any) -> str:
         draft = Path(directory) / "config.yaml"
         config.to_yaml_file(draft)
         return draft.read_text(encoding="utf-8")
-
-
-def _write(config: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        config.to_yaml_file(draft)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 if __name__ == "__main__":

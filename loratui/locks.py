@@ -21,14 +21,21 @@ def take_lock(path: Path, patience: float = _PATIENCE) -> int | None:
     Args:
         path: Stays there when the lock is gone.
         patience: Seconds for which to go on trying.
+
+    Raises:
+        OSError: The file cannot be opened, or its disk has no locks.
     """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     deadline = time.monotonic() + patience
-    while not _lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > deadline:
-            os.close(descriptor)
-            return None
-        time.sleep(0.02)
+    try:
+        while not _lock(descriptor, fcntl.LOCK_EX):
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                return None
+            time.sleep(0.02)
+    except OSError:  # some network disks have no locks
+        os.close(descriptor)
+        raise
     return descriptor
 
 

@@ -23,6 +23,7 @@ from loratui.runs.directory import RunDirectory, Task
 from loratui.runs.events import EventWriter, next_attempt, read_events
 from loratui.runs.lock import hold_lock
 from loratui.training.requests import Requests
+from loratui.whole_files import write_whole
 
 if TYPE_CHECKING:
     import torch
@@ -221,9 +222,8 @@ class Worker:
 
     def _fail(self, what: str, todo: str, exit_code: int = 1) -> None:
         if self._rank > 0:
-            draft = self._run.path / f".failure-{self._rank}"
-            draft.write_text(json.dumps({"what": what, "todo": todo}), encoding="utf-8")
-            draft.replace(self._run.path / f"failure-{self._rank}.json")
+            failure = json.dumps({"what": what, "todo": todo})
+            write_whole(self._run.path / f"failure-{self._rank}.json", failure, durable=False)
         self._say_last("failed", what=what, todo=todo, exit_code=exit_code, log=self._run.log_path)
 
     def _interrupted(self, what: str, todo: str) -> int:

@@ -7,6 +7,8 @@ runs `body` with a real lock and real events instead of torch.
 import os
 from pathlib import Path
 
+import pytest
+
 _REDIRECTION = """
 import importlib.util, os, sys
 class Redirection:
@@ -76,6 +78,12 @@ def environment(folder: Path, body: str = TRAINS) -> dict[str, str]:
     script.write_text(_HEAD + "".join(f"    {line}\n" for line in body.splitlines()))
     root = Path(__file__).parents[1]
     return {**os.environ, "PYTHONPATH": f"{folder}:{root}", "STAND_IN_WORKER": str(script)}
+
+
+def put_in_place(body: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have every worker that this test starts do `body`; `folder` is for its files."""
+    for name, value in environment(folder, body).items():
+        monkeypatch.setenv(name, value)
 
 
 # Tries strengths as the real one does, with plain colours for pictures; a prompt with a tag is refused.

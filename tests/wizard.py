@@ -1,11 +1,15 @@
-"""The wizard without a terminal: the real app at a given size, with a clock that stands still."""
+"""The wizard without a terminal: the real app at a given size, with a clock that stands still, and waiting for it."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from textual.events import Paste
 from textual.pilot import Pilot
+from textual.widgets import Input
 
+from loratui.profile.schema import Profile
+from loratui.profile.store import new_profile
 from loratui.tui.app import Options, Wizard
 from loratui.tui.session import Session
 
@@ -19,6 +23,14 @@ def make_wizard(profile: str | None = None, mode: str = "home", **options: objec
     if profile is not None:
         session.open(profile)
     return Wizard(session, Options(start=mode, **options))  # type: ignore[arg-type]
+
+
+def new_session() -> Session:
+    """A session with a new profile `emi` open."""
+    new_profile("emi", Profile())
+    session = Session()
+    session.open("emi")
+    return session
 
 
 @asynccontextmanager
@@ -36,3 +48,65 @@ def screen_text(pilot: Pilot[int]) -> list[str]:
     """The lines of the screen as they are seen, dialogs included."""
     lines = pilot.app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in lines]
+
+
+def line_with(lines: list[str], text: str) -> str:
+    """The first of the lines that has the text."""
+    return next(line for line in lines if text in line)
+
+
+def session_of(pilot: Pilot[int]) -> Session:
+    """What the screens look at."""
+    assert isinstance(pilot.app, Wizard)
+    return pilot.app.session
+
+
+async def until(
+    pilot: Pilot[int], condition: Callable[[], object], seconds: float = 30.0, what: str = "what was waited for"
+) -> None:
+    """Wait for a condition; where it never comes the screen is told."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "\n".join([f"{what} never came:", *screen_text(pilot)])
+        await pilot.pause(0.02)
+
+
+async def see(pilot: Pilot[int], *texts: str) -> list[str]:
+    """The screen's lines as soon as every text is in one of them."""
+    lines: list[str] = []
+
+    def are_there() -> bool:
+        lines[:] = screen_text(pilot)
+        return all(any(text in line for line in lines) for text in texts)
+
+    await until(pilot, are_there, what=" and ".join(map(repr, texts)))
+    return lines
+
+
+async def see_line(pilot: Pilot[int], text: str) -> str:
+    """The line that has the text, as soon as there is one."""
+    return line_with(await see(pilot, text), text)
+
+
+async def read(pilot: Pilot[int], text: str) -> list[str]:
+    """The screen's lines as soon as the text can be read in them, broken into lines or not."""
+    lines: list[str] = []
+
+    def is_there() -> bool:
+        lines[:] = screen_text(pilot)
+        return any(text in line for line in lines) or text in " ".join(line.strip() for line in lines)
+
+    await until(pilot, is_there, what=repr(text))
+    return lines
+
+
+async def at_mode(pilot: Pilot[int], mode: str) -> None:
+    """Wait until Home or a step is shown, and what that set off is done."""
+    await until(pilot, lambda: pilot.app.current_mode == mode, what=mode)
+    await pilot.pause()
+
+
+async def paste(pilot: Pilot[int], text: str) -> None:
+    """Paste into the dialog's line, which is one event for any text."""
+    pilot.app.screen.query_one(Input).post_message(Paste(text))
+    await pilot.pause()

@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pyte
 
+from loratui.profile.store import write_profile
+from tests import stand_in_worker
+from tests.small_dataset import small_profile, write_pictures
 from tests.small_project import processes_of, wait_until
 from tests.terminal_session import TerminalSession
 
@@ -68,6 +71,28 @@ def everything_ends(folder: Path) -> Iterator[None]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         wait_until(lambda: not processes_of(home))
+
+
+@contextlib.contextmanager
+def with_stand_in(folder: Path, body: str) -> Iterator[dict[str, str]]:
+    """An environment in which `body` takes the worker's place; what it started ends with it."""
+    stand_in = stand_in_worker.environment(folder / "stand-in", body)
+    with everything_ends(folder):
+        yield environment(folder, **{name: stand_in[name] for name in ("PYTHONPATH", "STAND_IN_WORKER")})
+
+
+@contextlib.contextmanager
+def holding_worker(folder: Path) -> Iterator[dict[str, str]]:
+    """The environment of a person with the profile "emi"; its worker holds after its 20th step."""
+    base = folder / "base"
+    base.mkdir()
+    (base / "model_index.json").write_text("{}")
+    profile = small_profile(
+        base, write_pictures(folder / "pictures"), folder / "out", output={"name": ""}, accelerate={"device": "cpu"}
+    )
+    write_profile(profile, folder / "home" / "config" / "profiles" / "emi.toml")
+    with with_stand_in(folder, "train(60, hold_at=20)\nfinish()") as variables:
+        yield variables
 
 
 class WizardTerminal(TerminalSession):

@@ -5,8 +5,8 @@ from typing import Any
 
 from loratui.command_line.terminal import Terminal
 from loratui.dataset.problems import Problem, Severity, counted
-from loratui.environment.disks import size_text
 from loratui.lora_file.naming import last_filename
+from loratui.quantities import disk_size
 from loratui.runs.plan import Plan
 
 # "stop" is a command too: what a person has to do is plainer.
@@ -27,7 +27,7 @@ def say_plan(plan: Plan, terminal: Terminal) -> None:
         f"{counted(plan.epochs, 'epoch')}: {counted(plan.steps, 'step')}"
     )
     _say_files(plan, terminal)
-    terminal.say(f"  about {size_text(sum(need.bytes for need in plan.disk))} on disk")
+    terminal.say(f"  about {disk_size(sum(need.bytes for need in plan.disk))} on disk")
 
 
 def plan_fields(plan: Plan) -> dict[str, Any]:

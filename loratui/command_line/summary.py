@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from loratui.command_line.telling import recovery_line
-from loratui.command_line.terminal import Terminal, duration, number
-from loratui.environment.disks import size_text
+from loratui.command_line.terminal import Terminal, number
+from loratui.quantities import duration, memory_size
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import Event
 from loratui.runs.history import History
@@ -93,8 +93,8 @@ def _validation_change(history: History) -> str:
 def _say_memory(terminal: Terminal, last: Event) -> None:
     memory, on_gpu = last.get("peak_memory_bytes"), last.get("peak_gpu_memory_bytes")
     if isinstance(memory, int | float):
-        gpu = f", {size_text(int(on_gpu))} on the GPU" if isinstance(on_gpu, int | float) else ""
-        terminal.say(f"Peak memory {size_text(int(memory))}{gpu}.")
+        gpu = f", {memory_size(on_gpu)} on the GPU" if isinstance(on_gpu, int | float) else ""
+        terminal.say(f"Peak memory {memory_size(memory)}{gpu}.")
 
 
 def _say_recovered(terminal: Terminal, history: History) -> None:

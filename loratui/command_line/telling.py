@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from loratui.command_line.terminal import duration, number
-from loratui.environment.disks import size_text
+from loratui.command_line.terminal import number
+from loratui.quantities import duration, memory_size
 from loratui.runs.events import Event
 from loratui.safe_text import printable
 
@@ -46,7 +46,7 @@ def preflight_line(event: Event) -> str:
     """What two trial steps measured."""
     parts = []
     if isinstance(memory := event.get("peak_memory_bytes"), int):
-        parts.append(f"peak memory {size_text(memory)}")
+        parts.append(f"peak memory {memory_size(memory)}")
     if isinstance(pace := event.get("seconds_per_step"), int | float):
         parts.append(f"{pace:.2f} s a step")
     if isinstance(estimated := event.get("estimated_seconds"), int | float):

@@ -140,16 +140,6 @@ def _wrap(line: str, width: int) -> str:
     return "\n".join(rows)
 
 
-def duration(seconds: float) -> str:
-    """`1 h 5 min`, `1 min 42 s`, `8.5 s`."""
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s"
-    return f"{minutes // 60} h {minutes % 60} min"
-
-
 def number(value: object, pattern: str = ".4f") -> str:
     """A figure from an event, which may be missing, as text."""
     return format(value, pattern) if isinstance(value, int | float) else "?"

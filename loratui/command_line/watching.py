@@ -7,7 +7,8 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from loratui.command_line.replay import say_replay
 from loratui.command_line.telling import event_line, figures_of, phase_of, training_line
-from loratui.command_line.terminal import Terminal, duration, number
+from loratui.command_line.terminal import Terminal, number
+from loratui.quantities import duration
 from loratui.runs.events import Event
 from loratui.runs.history import History
 

@@ -5,7 +5,6 @@ What follows the first line is kept as it stands. Refuses to know pictures, sett
 
 import os
 import re
-import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from loratui.dataset.captions import MAX_BYTES, UTF_16_MARKS, with_trigger
 from loratui.dataset.problems import DatasetFault
 from loratui.dataset.regular_files import open_regular
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 _LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
@@ -151,23 +151,7 @@ def replace_content(path: Path, content: bytes, *, durable: bool = False) -> Non
         content: All of it.
         durable: Wait for the disk. Captions themselves need not: the journal, which does, holds both versions.
     """
-    target = Path(os.path.realpath(path))
-    draft = target.with_name(f".loratui-{secrets.token_hex(8)}")
-    try:
-        # Not by tempfile, whose files are for their owner only: a new caption gets the rights that any file gets.
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0), 0o666)
-        with os.fdopen(descriptor, "wb") as file:
-            with suppress(OSError):  # a new file; or exFAT and CIFS, which have no permissions to keep
-                os.fchmod(descriptor, target.stat().st_mode & 0o7777)
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
-        os.replace(draft, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+    write_whole(os.path.realpath(path), content, durable=durable)
 
 
 def _one_line(caption: str) -> str:

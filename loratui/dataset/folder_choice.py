@@ -1,4 +1,4 @@
-"""Choosing the folder with the pictures: completing what is typed, and proposing the right level of what was given.
+"""Choosing the folder with the pictures: what was given is read, and its right level proposed.
 
 Lists names only; what is wrong with the pictures themselves is said by `checks`.
 """
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from loratui.dataset.folders import Listing, find_folders, list_folder, natural_order, search_deeper
+from loratui.dataset.folders import Listing, find_folders, list_folder, search_deeper
 from loratui.dataset.problems import DatasetFault, counted
 from loratui.dataset.repeats import read_folder_name
+from loratui.paths import shown_path, shown_paths_in
 from loratui.profile.fields import why_not_plain
 from loratui.safe_text import printable
 
-_MOST_COMPLETIONS = 200
 _CAPTIONS = {".txt", ".caption"}
 
 
@@ -66,41 +66,6 @@ def unquoted(text: str) -> str:
     return words[0] if len(words) == 1 else text
 
 
-def shown(path: Path | str) -> str:
-    """A path as a person writes it: with ~ for the home, safe for a terminal."""
-    text, home = str(path), os.path.expanduser("~")
-    inside = home not in ("/", "~") and (text == home or text.startswith(home + os.sep))
-    return printable("~" + text[len(home) :] if inside else text)
-
-
-def complete_folder(text: str) -> list[str]:
-    """The folders that `text` could become, each as it would be typed, with a slash at the end.
-
-    Hidden ones are offered only where a dot was typed. What cannot be listed offers nothing.
-    """
-    above, _, beginning = text.rpartition("/")
-    if text in ("", "~"):
-        above, beginning = ("~", "") if text else (".", "")
-    elif "/" in text:
-        above = above or "/"
-    else:
-        above = "."
-    try:
-        with os.scandir(os.path.expanduser(above)) as entries:
-            names = [entry.name for entry in entries if _may_be_entered(entry)]
-    except OSError:
-        return []
-    wanted = [
-        name
-        for name in names
-        if name.casefold().startswith(beginning.casefold()) and (beginning.startswith(".") or not name.startswith("."))
-    ]
-    exact = [name for name in wanted if name.startswith(beginning)]
-    before = "~/" if text == "~" else text[: len(text) - len(beginning)]
-    chosen = sorted(exact or wanted, key=natural_order)[:_MOST_COMPLETIONS]
-    return [f"{before}{name}/" for name in chosen if printable(name) == name]
-
-
 def propose(text: str, repeats: int = 1) -> Proposal:
     """What `text` would mean as the folder of a dataset, and what is probably meant where it is the wrong level.
 
@@ -110,26 +75,19 @@ def propose(text: str, repeats: int = 1) -> Proposal:
     """
     path = absolute(text)
     if reason := why_not_plain(str(path)):
-        return Proposal(path, "wrong", what=f"The path {shown(path)} {reason}.", todo="Rename the folder.")
+        return Proposal(path, "wrong", what=f"The path {shown_path(path)} {reason}.", todo="Rename the folder.")
     try:
         folders, listings, _ = find_folders(path, repeats)
     except DatasetFault as fault:
         return _instead_of(path, fault)
     pictures = sum(name in listing.files for listing in listings for name in listing.pictures)
     if not pictures:
-        return Proposal(path, "empty", what=f"There are no pictures in {shown(path)} yet.")
+        return Proposal(path, "empty", what=f"There are no pictures in {shown_path(path)} yet.")
     names = ", ".join(f"{printable(folder.path.name)} {folder.repeats}×" for folder in folders[:3])
     more = f" and {counted(len(folders) - 3, 'more folder')}" if len(folders) > 3 else ""
     captions = sum(_caption_count(listing) for listing in listings)
     what = f"{counted(pictures, 'picture')}, {counted(captions, 'caption')} ({names}{more})."
     return Proposal(path, "usable", pictures, captions, what, instead=_with_siblings(path))
-
-
-def _may_be_entered(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        return False
 
 
 def _caption_count(listing: Listing) -> int:
@@ -139,23 +97,18 @@ def _caption_count(listing: Listing) -> int:
 
 
 def _instead_of(path: Path, fault: DatasetFault) -> Proposal:
-    what, todo = _with_short_home(fault.what), _with_short_home(fault.todo)
+    what, todo = shown_paths_in(fault.what), shown_paths_in(fault.todo)
     match fault.code:
         case "wrong-level":
             return Proposal(path, "wrong", what=what, todo=todo, instead=_plain(search_deeper(path)))
         case "no-images" if _is_empty(path):
-            return Proposal(path, "empty", what=f"There are no pictures in {shown(path)} yet.")
+            return Proposal(path, "empty", what=f"There are no pictures in {shown_path(path)} yet.")
         case "not-a-folder":
             return Proposal(path, "wrong", what=what, todo=todo, instead=_usable([path.parent]))
         case "no-folder":
             near = _spelled_alike(path)
             return Proposal(path, "wrong", what=what, todo=todo, instead=near, can_be_made=_can_make(path))
     return Proposal(path, "wrong", what=what, todo=todo)
-
-
-def _with_short_home(text: str) -> str:
-    home = printable(os.path.expanduser("~"))
-    return text.replace(home + os.sep, "~/") if home not in ("/", "~") else text
 
 
 def _is_empty(path: Path) -> bool:

@@ -5,9 +5,6 @@ The order of the images is their identity in every schedule and cache. Refuses t
 
 import hashlib
 import json
-import os
-import tempfile
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +14,7 @@ from loratui.dataset.buckets import Placement
 from loratui.dataset.checks import Report
 from loratui.errors import DatasetError
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 if TYPE_CHECKING:
     from loratui.profile.schema import Profile
@@ -142,22 +140,12 @@ def from_json(text: str) -> Manifest:
 
 
 def write_manifest(manifest: Manifest, path: Path) -> None:
-    """Write to a temporary file beside `path` and rename it, so that nobody ever sees half a manifest.
+    """Write it so that nobody ever sees half a manifest.
 
     Raises:
         OSError: If the disk refuses.
     """
-    descriptor, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(to_json(manifest))
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(draft)
-        raise
+    write_whole(path, to_json(manifest))
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -36,11 +36,6 @@ def tag_counts(captions: Iterable[str]) -> tuple[TagCount, ...]:
     )
 
 
-def holds_tag(caption: str, tag: str) -> bool:
-    """Whether `tag` is one of the tags of `caption`, in upper or lower case."""
-    return tag.casefold() in (own.casefold() for own in split_tags(caption))
-
-
 def complete_tag(text: str, cursor: int, known: Sequence[TagCount]) -> tuple[str, int] | None:
     """Complete the tag in which the cursor stands with the most frequent known one that begins like it.
 

@@ -3,7 +3,6 @@
 Counts what the training counts: tokens without BOS and EOS. Knows the files of a tokenizer, not where a base lies.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,16 +53,6 @@ def load_tokens(directory: Path) -> CaptionTokens:
             f"The tokenizer in {printable(directory)} cannot be read ({printable(error)}).",
             "Download the base model again.",
         ) from error
-
-
-def counter_of(directory: Path | None) -> Callable[[str], int] | None:
-    """A function for `check`, or None where there is no tokenizer that could be read."""
-    if directory is None:
-        return None
-    try:
-        return load_tokens(directory).count
-    except DatasetError:
-        return None
 
 
 def _valid(text: str) -> str:

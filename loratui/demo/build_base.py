@@ -22,7 +22,7 @@ from diffusers.models.attention_processor import AttnProcessor
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from loratui.demo.build_plan import Plan, one_cycle, say, write_whole
+from loratui.demo.build_plan import Plan, one_cycle, save_checkpoint, say
 from loratui.demo.build_text import train_text_encoder
 from loratui.demo.build_vae import Latents, encode, refine_decoder, train_vae
 from loratui.demo.corpus import Corpus, draw_corpus, sample_captions, varied_caption
@@ -103,7 +103,7 @@ def train_unet(plan: Plan, corpus: Corpus, vae: AutoencoderKL, latents: Latents)
         if done % plan.save_every == 0 or done == plan.unet_steps:
             state: dict[str, Any] = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}
             state |= {"averages": model.averages, "step": done, "seconds": spent}
-            write_whole(path, {"models": networks.state_dict(), **state})
+            save_checkpoint(path, {"models": networks.state_dict(), **state})
         if done % plan.export_every == 0:
             model.export(plan, vae)
             say(f"exported {done} steps to {plan.out}")

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+from loratui.whole_files import whole_file
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -50,10 +52,10 @@ def say(text: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {text}", flush=True)
 
 
-def write_whole(path: Path, content: dict[str, Any]) -> None:
-    """Save a checkpoint under another name first; a stop in the middle leaves the older one."""
-    torch.save(content, path.with_suffix(".part"))
-    path.with_suffix(".part").rename(path)
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Save a checkpoint; a stop in the middle leaves the older one."""
+    with whole_file(path) as file:
+        torch.save(content, file)
 
 
 def one_cycle(

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
-from loratui.demo.build_plan import Plan, one_cycle, say, write_whole
+from loratui.demo.build_plan import Plan, one_cycle, save_checkpoint, say
 from loratui.demo.character import Character
 from loratui.demo.corpus import Corpus, varied_caption
 from loratui.demo.models import TEXT_WIDTH
@@ -101,4 +101,4 @@ def train_text_encoder(plan: Plan, corpus: Corpus, text_encoder: CLIPTextModel, 
         recent = [*recent[-99:], right.item()]
         if (step + 1) % 100 == 0:
             say(f"text {step + 1}/{plan.text_steps} loss {loss.item():.3f} read right {sum(recent) / len(recent):.3f}")
-    write_whole(path, {"text_encoder": text_encoder.state_dict()})
+    save_checkpoint(path, {"text_encoder": text_encoder.state_dict()})

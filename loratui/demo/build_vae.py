@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
 
-from loratui.demo.build_plan import Plan, one_cycle, say, write_whole
+from loratui.demo.build_plan import Plan, one_cycle, save_checkpoint, say
 from loratui.demo.corpus import Corpus
 from loratui.demo.models import new_vae
 
@@ -51,7 +51,7 @@ def train_vae(plan: Plan, corpus: Corpus) -> AutoencoderKL:
             say(f"vae {step + 1}/{plan.vae_steps} L1 {F.l1_loss(y, x).item():.4f} {pace:.3f} s/step")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.vae_steps:
             state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step + 1}
-            write_whole(path, {"vae": vae.state_dict(), **state})
+            save_checkpoint(path, {"vae": vae.state_dict(), **state})
     return vae.eval()
 
 
@@ -121,4 +121,4 @@ def refine_decoder(plan: Plan, corpus: Corpus, vae: AutoencoderKL, latents: Late
             say(f"decoder {step + 1}/{plan.decoder_steps} L1 {sum(recent) / len(recent):.4f}")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.decoder_steps:
             state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step + 1}
-            write_whole(path, {"vae": vae.state_dict(), **state})
+            save_checkpoint(path, {"vae": vae.state_dict(), **state})

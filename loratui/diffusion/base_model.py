@@ -98,11 +98,6 @@ class BaseModel:
         """Pixels per latent in each direction (8 for Stable Diffusion)."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
-    @property
-    def native_size(self) -> int:
-        """The edge in pixels that the UNet was trained at (512 for SD 1.5)."""
-        return int(self.unet.config.sample_size) * self.vae_scale_factor
-
 
 def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> BaseModel:
     """Load the base that a profile names and freeze it.

@@ -6,6 +6,8 @@ import shutil
 from pathlib import Path
 
 from loratui.environment.finding import Finding
+from loratui.paths import shown_path
+from loratui.quantities import disk_size
 from loratui.safe_text import printable
 
 # A base of Stable Diffusion 1.5 has 2 to 4 GB, a run's states and saved epochs some hundred megabytes.
@@ -22,16 +24,6 @@ def nearest_existing(path: Path) -> Path:
     return path
 
 
-def size_text(number: int) -> str:
-    """Bytes in a person's units: `9.5 MB`."""
-    size = float(number)
-    for unit in ("B", "KB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
 def find_disk(name: str, directory: Path, choose_another: str) -> Finding:
     """Room on the disk of a directory that will be written, which need not exist yet.
 
@@ -39,14 +31,14 @@ def find_disk(name: str, directory: Path, choose_another: str) -> Finding:
         name: What the finding is called.
         choose_another: What a person would change to have another disk, such as `output.directory`.
     """
-    shown = _short(directory)
+    shown = shown_path(directory.absolute())
     try:
         place = nearest_existing(directory)
         usage = shutil.disk_usage(place)
     except OSError as error:
         reason = printable(error.strerror or error)
         return Finding(name, f"{shown} cannot be reached: {reason}", "bad", f"Choose another one: {choose_another}.")
-    value = f"{size_text(usage.free)} free of {size_text(usage.total)}  {shown}"
+    value = f"{disk_size(usage.free)} free of {disk_size(usage.total)}  {shown}"
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
         return Finding(name, f"{shown} cannot be written", "bad", f"Choose another one: {choose_another}.")
     if usage.free < _ROOM_FOR_A_RUN:
@@ -61,14 +53,13 @@ def find_hub_cache() -> Finding:
     from huggingface_hub import constants
 
     name, cache = "Hub cache", Path(constants.HF_HUB_CACHE)
+    shown = shown_path(cache.absolute())
     place = nearest_existing(cache)
     if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
-        return Finding(
-            name, f"{_short(cache)} cannot be written", "bad", "Set HF_HOME to a directory that you can write."
-        )
+        return Finding(name, f"{shown} cannot be written", "bad", "Set HF_HOME to a directory that you can write.")
     models, size = _cached_models(cache)
-    counted = "no models yet" if not models else f"{models} model{'' if models == 1 else 's'}, {size_text(size)}"
-    value = f"{counted}  {_short(cache)}"
+    counted = "no models yet" if not models else f"{models} model{'' if models == 1 else 's'}, {disk_size(size)}"
+    value = f"{counted}  {shown}"
     if constants.HF_HUB_OFFLINE:
         return Finding(name, value, "warning", "Nothing is downloaded while HF_HUB_OFFLINE is set: unset it.")
     with contextlib.suppress(OSError):
@@ -89,11 +80,3 @@ def _cached_models(cache: Path) -> tuple[int, int]:
         except OSError:  # removed meanwhile, or never finished
             continue
     return models, size
-
-
-def _short(path: Path) -> str:
-    """The path as a person would write it, from the home directory."""
-    try:
-        return f"~/{printable(path.absolute().relative_to(Path.home()))}".removesuffix("/.")
-    except (ValueError, RuntimeError):
-        return printable(path.absolute())

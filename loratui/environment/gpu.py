@@ -130,11 +130,6 @@ def has_amd_driver() -> bool:
     return _AMD_DRIVER.exists()
 
 
-def gigabytes(number: int) -> str:
-    """Bytes of memory as cards and modules are labelled, in units of 2^30: `8.0`."""
-    return f"{number / (1 << 30):.1f}"
-
-
 def memory_of(pynvml: Any, handle: Any) -> tuple[int, int]:
     """Bytes that are used of a GPU's memory, and all of them."""
     try:

@@ -12,9 +12,10 @@ import psutil
 
 from loratui.environment.disks import find_disk, find_hub_cache
 from loratui.environment.finding import Finding
-from loratui.environment.gpu import Driver, Gpu, MemoryHolder, ask_driver, gigabytes, has_amd_driver
+from loratui.environment.gpu import Driver, Gpu, MemoryHolder, ask_driver, has_amd_driver
 from loratui.environment.software import find_companions, find_python, find_torch, installed_torch
 from loratui.paths import data_directory
+from loratui.quantities import memory_gigabytes, memory_size
 
 _CONTROL_GROUP = Path("/sys/fs/cgroup")
 # Loading a base of Stable Diffusion 1.5 and drawing with it.
@@ -96,9 +97,9 @@ def _find_gpu(gpu: Gpu) -> Finding:
 
 def _who_holds(gpu: Gpu, used: int) -> str:
     if not gpu.holders:
-        return f"Programs that cannot be seen from here hold {gigabytes(used)} GB: end what is not needed."
+        return f"Programs that cannot be seen from here hold {memory_size(used)}: end what is not needed."
     shown = [
-        f"{_program(holder)} (process {holder.pid})" + (f" holds {gigabytes(holder.bytes)} GB" if holder.bytes else "")
+        f"{_program(holder)} (process {holder.pid})" + (f" holds {memory_size(holder.bytes)}" if holder.bytes else "")
         for holder in gpu.holders[:_SHOWN_HOLDERS]
     ]
     more = len(gpu.holders) - len(shown)
@@ -113,7 +114,7 @@ def _find_memory() -> Finding:
             "Memory",
             value,
             "warning",
-            f"Loading a base takes about {gigabytes(_MEMORY_TO_LOAD)} GB: end what holds memory.",
+            f"Loading a base takes about {memory_size(_MEMORY_TO_LOAD)}: end what holds memory.",
         )
     return Finding("Memory", value)
 
@@ -138,4 +139,4 @@ def _program(holder: MemoryHolder) -> str:
 
 
 def _of(free: int, total: int) -> str:
-    return f"{gigabytes(free)} of {gigabytes(total)} GB free"
+    return f"{memory_gigabytes(free)} of {memory_gigabytes(total)} GB free"

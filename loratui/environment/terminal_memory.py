@@ -3,19 +3,17 @@
 A file that cannot be read or written is as good as none.
 """
 
-import contextlib
 import dataclasses
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from loratui.environment.terminal import Answers
+from loratui.kept_facts import change_facts, read_facts
 from loratui.paths import data_directory
 
 _MOST_TERMINALS = 40
-_LARGEST_FILE = 1 << 20
 _NAMES = ("TERM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION", "LC_TERMINAL", "COLORTERM", "VTE_VERSION", "KONSOLE_VERSION")
 # What these hold changes from window to window; that they are there tells the terminal.
 _MARKS = ("TMUX", "STY", "KITTY_WINDOW_ID", "WT_SESSION", "WEZTERM_PANE")
@@ -23,22 +21,22 @@ _MARKS = ("TMUX", "STY", "KITTY_WINDOW_ID", "WT_SESSION", "WEZTERM_PANE")
 
 def remembered(environ: Mapping[str, str] = os.environ) -> Answers | None:
     """What this terminal, as its environment describes it, answered the last time; None where nobody knows."""
-    return _answers(_read().get(_terminal(environ)))
+    return _answers(read_facts(_path()).get(_terminal(environ)))
 
 
 def remember(answers: Answers, environ: Mapping[str, str] = os.environ) -> None:
     """Keep what this terminal answered; those not seen for longest are forgotten."""
-    terminals, name = _read(), _terminal(environ)
-    if _answers(terminals.pop(name, None)) == answers:
+    if remembered(environ) == answers:
         return
-    terminals[name] = dataclasses.asdict(answers)
-    text = json.dumps(dict(list(terminals.items())[-_MOST_TERMINALS:]), indent=1)
-    path = _path()
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}")
-        draft.write_text(text, encoding="utf-8")
-        draft.replace(path)
+    name = _terminal(environ)
+
+    def put_last(terminals: dict[str, Any]) -> None:
+        terminals.pop(name, None)
+        terminals[name] = dataclasses.asdict(answers)
+        for oldest in list(terminals)[:-_MOST_TERMINALS]:
+            del terminals[oldest]
+
+    change_facts(_path(), put_last)
 
 
 def _terminal(environ: Mapping[str, str]) -> str:
@@ -50,15 +48,6 @@ def _terminal(environ: Mapping[str, str]) -> str:
 
 def _path() -> Path:
     return data_directory() / "terminals.json"
-
-
-def _read() -> dict[str, Any]:
-    try:
-        with open(_path(), encoding="utf-8") as file:
-            terminals = json.loads(file.read(_LARGEST_FILE))
-    except (OSError, ValueError, RecursionError):
-        return {}
-    return terminals if isinstance(terminals, dict) else {}
 
 
 def _answers(kept: object) -> Answers | None:

@@ -22,6 +22,7 @@ from loratui.hub.models import locate
 from loratui.locks import forget_holder, holder, is_held, take_lock
 from loratui.paths import data_directory
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 DownloadState = Literal["running", "finished", "failed", "cancelled", "interrupted"]
 
@@ -158,9 +159,7 @@ def _start(download: Download, descriptor: int) -> None:
     journal = download.journal
     forget_holder(descriptor)  # the new one writes its own number
     first = {"base": download.base, "state": "running", "time": time.time()}
-    draft = journal.with_name(f".{journal.name}.{os.getpid()}")
-    draft.write_text(json.dumps(first) + "\n", encoding="utf-8")
-    draft.replace(journal)
+    write_whole(journal, json.dumps(first) + "\n", durable=False)
     with open(journal.with_suffix(".log"), "wb") as log:
         subprocess.Popen(
             [sys.executable, "-m", "loratui.hub.downloading", download.base, str(journal), str(descriptor)],

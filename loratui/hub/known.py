@@ -3,17 +3,14 @@
 A convenience: nothing depends on it, and what cannot be read is as good as never asked.
 """
 
-import contextlib
 import hashlib
-import json
-import os
 import re
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loratui.hub.family import Family
 from loratui.hub.location import BaseLocation
+from loratui.kept_facts import keep_facts, read_facts
 from loratui.paths import data_directory
 
 
@@ -45,21 +42,16 @@ def file_stem(location: BaseLocation) -> str:
 
 def remember(location: BaseLocation, known: Known) -> None:
     """Keep it; on a disk that takes nothing it is forgotten."""
-    path = _path(location)
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-        draft.write_text(json.dumps(asdict(known)), encoding="utf-8")
-        draft.replace(path)
+    keep_facts(_path(location), asdict(known))
 
 
 def remembered(location: BaseLocation) -> Known | None:
     """What was kept; None where the hub was never asked."""
+    values = read_facts(_path(location))
     try:
-        values = json.loads(_path(location).read_text(encoding="utf-8"))
         family = Family(**values.pop("family"))
         known = Known(family=family, **values)
-    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
+    except (TypeError, KeyError):
         return None
     return known if isinstance(known.size, int) else None
 

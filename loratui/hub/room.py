@@ -9,6 +9,7 @@ from loratui.environment.disks import nearest_existing
 from loratui.errors import BaseModelError
 from loratui.hub.cache import cache_directory
 from loratui.hub.location import BaseLocation
+from loratui.quantities import disk_size
 
 _SPARE_BYTES = 200_000_000
 
@@ -30,7 +31,7 @@ def check_room(location: BaseLocation, lacking: int, others: Iterable[tuple[Path
 
 def no_room(name: str, needed: int = 0, free: int = 0) -> BaseModelError:
     """Say that the disk of the hub's cache is full."""
-    figures = f" It needs {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free." if needed else ""
+    figures = f" It needs {disk_size(needed)} and {disk_size(free)} are free." if needed else ""
     return BaseModelError(
         f"There is not enough disk space for {name}.{figures}",
         "Make room (`hf cache ls` shows what is stored), or set HF_HOME to a larger disk.",

@@ -3,16 +3,15 @@
 Knows files and the keys that those tools read; which picture and which strength is a person's choice.
 """
 
-import contextlib
 import json
 import os
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from loratui.errors import LoraFileError
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 PREFERRED_WEIGHT = "preferred weight"
 ACTIVATION_TEXT = "activation text"
@@ -66,8 +65,8 @@ def write_card(lora: Path, card: Card) -> WrittenCard:
         picture = card.picture.read_bytes()
         is_own = os.path.lexists(png) and not _is_drawn_here(png)
         if not is_own:
-            _write(png, picture)
-        _write(described, text.encode("utf-8", "backslashreplace"))
+            write_whole(png, picture)
+        write_whole(described, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise LoraFileError(
             f"The card of {printable(lora)} could not be written: {error.strerror or error}.",
@@ -101,20 +100,3 @@ def _read(described: Path) -> dict[str, Any]:
             "Look into it, and rename it if it is not needed.",
         )
     return words
-
-
-def _write(path: Path, content: bytes) -> None:
-    # The suffix keeps a half-written card out of the tools' lists.
-    unfinished = path.with_name(f".loratui-{secrets.token_hex(8)}.part")
-    try:
-        # Not by tempfile, whose files nobody else can read, a web server's user included.
-        descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(unfinished)
-        raise

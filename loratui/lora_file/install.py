@@ -6,7 +6,7 @@ Knows those tools by their folders alone. Never replaces a file: another LoRA of
 import contextlib
 import os
 import shutil
-import tempfile
+import stat
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from loratui.errors import LoraFileError
 from loratui.lora_file.header import file_sha256, read_header
 from loratui.lora_file.naming import versions
 from loratui.safe_text import printable
+from loratui.whole_files import whole_file
 
 # Where a tool's own folder sits below what people call its folder (portable and packaged editions).
 _ROOTS = ("", "ComfyUI", "webui")
@@ -106,19 +107,9 @@ def _place(source: Path, digest: str, folder: Path) -> Path:
 
 
 def _copy(source: Path, destination: Path) -> None:
-    # The suffix keeps a half-written copy out of the tools' lists.
-    descriptor, temporary = tempfile.mkstemp(prefix=".loratui-", suffix=".part", dir=destination.parent)
-    try:
-        with open(descriptor, "wb") as written, open(source, "rb") as read:
-            shutil.copyfileobj(read, written, 1 << 20)
-            written.flush()
-            os.fsync(written.fileno())
-        shutil.copymode(source, temporary)
-        os.replace(temporary, destination)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with open(source, "rb") as read, whole_file(destination) as written:
+        shutil.copyfileobj(read, written, 1 << 20)
+        os.fchmod(written.fileno(), stat.S_IMODE(os.fstat(read.fileno()).st_mode))
     _sync_folder(destination.parent)
 
 

@@ -7,7 +7,7 @@ import difflib
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from loratui.profile.fields import valid_name
 from loratui.profile.layout import profile_text
 from loratui.profile.schema import Profile
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 _LARGEST_FILE = 1024 * 1024
 
@@ -191,17 +192,7 @@ def _write_and_rename(text: str, path: Path, force: bool) -> None:
         raise ProfileError(
             f"{printable(path)} exists already; it was left as it is.", "Choose another name, or add --force."
         )
-    path = path.resolve()  # a profile kept elsewhere behind a symbolic link stays there
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")
-    try:
-        with unfinished.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
+    write_whole(path.resolve(), text)  # a profile kept elsewhere behind a symbolic link stays there
 
 
 @contextmanager

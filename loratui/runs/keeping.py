@@ -2,13 +2,13 @@
 
 import contextlib
 import json
-import os
 from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loratui.dataset.manifest import Manifest
 from loratui.errors import LoratuiError, RunError
+from loratui.kept_facts import read_facts
 from loratui.lora_file.card import Card, WrittenCard, write_card
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_landmarks
@@ -16,6 +16,7 @@ from loratui.runs.history import fold
 from loratui.runs.tried_files import TriedFile
 from loratui.runs.trying import LAST
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,9 @@ def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: 
     card = Card(picture, strength, activation_text(run))
     loras = (file.path, *(_copies(run) if file.label == LAST else ()))
     cards = tuple(write_card(lora, card) for lora in loras)
-    draft = _path(run).with_name(f".kept-{os.getpid()}")
     try:
-        draft.parent.mkdir(exist_ok=True)
-        draft.write_text(json.dumps(asdict(Kept(strength, file.label, str(file.path)))), encoding="utf-8")
-        draft.replace(_path(run))
+        _path(run).parent.mkdir(exist_ok=True)
+        write_whole(_path(run), json.dumps(asdict(Kept(strength, file.label, str(file.path)))))
     except OSError as error:
         raise RunError(f"Nothing can be written into {printable(run.path)}: {error.strerror or error}.") from error
     return cards
@@ -52,8 +51,8 @@ def keep_strength(run: RunDirectory, file: TriedFile, strength: float, picture: 
 def kept_strength(run: RunDirectory) -> Kept | None:
     """What was kept last; None when nothing was."""
     try:
-        return Kept(**json.loads(_path(run).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return Kept(**read_facts(_path(run)))
+    except TypeError:
         return None
 
 

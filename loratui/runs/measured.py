@@ -3,15 +3,13 @@
 The worker measures and remembers; whoever plans a run asks. Knows no tensors and no run directory.
 """
 
-import json
-import os
 import platform
-import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from loratui.kept_facts import change_facts, read_facts
 from loratui.paths import data_directory
 from loratui.profile.schema import Profile
 
@@ -61,7 +59,7 @@ def cpu_name() -> str:
 def recall(facts: Iterable[str]) -> Measurement | None:
     """The latest measurement of which all `facts` are known; None without one."""
     wanted = set(_plain(facts))
-    for key, found in reversed(_known().items()):
+    for key, found in reversed(read_facts(_file()).items()):
         if wanted <= set(key.split(", ")):
             try:
                 return Measurement(**found)
@@ -72,16 +70,13 @@ def recall(facts: Iterable[str]) -> Measurement | None:
 
 def remember(facts: Iterable[str], measurement: Measurement) -> None:
     """Keep what was found for the next run of the same kind; a disk that cannot take it is no reason to fail."""
-    key, known = ", ".join(_plain(facts)), _known()
-    known.pop(key, None)
-    try:
-        _file().parent.mkdir(parents=True, exist_ok=True)
-        descriptor, draft = tempfile.mkstemp(dir=_file().parent, prefix=".preflight-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump({**known, key: asdict(measurement)}, file, indent=1)
-        os.replace(draft, _file())
-    except OSError:
-        return
+    key = ", ".join(_plain(facts))
+
+    def put_last(known: dict[str, Any]) -> None:
+        known.pop(key, None)
+        known[key] = asdict(measurement)
+
+    change_facts(_file(), put_last)
 
 
 def whole_seconds(
@@ -110,13 +105,6 @@ def whole_seconds(
 def _plain(facts: Iterable[str]) -> list[str]:
     """The facts without the comma that stands between them."""
     return [fact.replace(",", ";") for fact in facts]
-
-
-def _known() -> dict[str, dict[str, Any]]:
-    try:
-        return dict(json.loads(_file().read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return {}
 
 
 def _file() -> Path:

@@ -9,8 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from loratui.environment.disks import nearest_existing, size_text
+from loratui.environment.disks import nearest_existing
 from loratui.errors import RunError
+from loratui.quantities import disk_size
 from loratui.safe_text import printable
 
 
@@ -55,7 +56,7 @@ def check_room(needs: Iterable[DiskNeed]) -> None:
         if needed > free:
             raise RunError(
                 f"There is no room on the disk of {printable(directory)}: "
-                f"about {size_text(needed)} are needed and {size_text(free)} are free.",
+                f"about {disk_size(needed)} are needed and {disk_size(free)} are free.",
                 "Make room, save less often (training.save_every, training.keep_last), or choose another disk "
                 "(output.directory, LORATUI_HOME).",
             )

@@ -18,6 +18,7 @@ from loratui.runs.events import EventWriter, events_size
 from loratui.runs.lock import is_attended
 from loratui.runs.slots import Wish, queue_directory, slot_holders
 from loratui.safe_text import printable
+from loratui.whole_files import write_whole
 
 _WAITING, _STARTING = ".waiting", ".starting"
 
@@ -83,12 +84,7 @@ def add_ticket(run: RunDirectory, task: Task, wish: Wish, *, accept_smaller: boo
             number = 1 + max(map(_number, _ticket_files()), default=0)
             name = run.name[:200].replace(os.sep, "-")
             path = queue_directory() / f"{number:06d}-{name}{_WAITING}"
-            draft = path.with_name(f".{path.name}.{os.getpid()}")
-            with draft.open("w", encoding="ascii") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.rename(path)
+            write_whole(path, content)
     except OSError as error:
         raise RunError(
             f"The queue {queue_directory()} cannot be written: {error.strerror or error}.",

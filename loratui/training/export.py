@@ -1,7 +1,5 @@
 """Writes the LoRA as kohya's tools do, keys, metadata and hashes alike, to a temporary file that is then renamed."""
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +9,7 @@ from safetensors.torch import save
 
 from loratui.errors import TrainingError
 from loratui.lora_file.metadata import with_hashes
+from loratui.whole_files import write_whole
 
 DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16, "fp32": torch.float32}
 
@@ -48,20 +47,6 @@ def write_lora(
             )
     complete = with_hashes(metadata, lambda values: save(cast, values))
     content = save(cast, complete)
-    _publish(path, content)
-    return WrittenLora(path, len(content), complete["sshs_model_hash"])
-
-
-def _publish(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".part")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.replace(draft, path)
-    except BaseException:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    write_whole(path, content)
+    return WrittenLora(path, len(content), complete["sshs_model_hash"])

@@ -8,12 +8,12 @@ import torch
 from loratui.dataset.schedule import Sample
 from loratui.environment.gpu import memory_holders
 from loratui.generation.check import prompts_from_captions
+from loratui.quantities import memory_size
 from loratui.runs import measured
 from loratui.runs.measured import Measurement, whole_seconds
 from loratui.training.workbench import Workbench
 
 STEPS = 2
-_BYTES_PER_GB = 1e9
 
 
 def heaviest_step(bench: Workbench) -> tuple[tuple[Sample, ...], ...]:
@@ -69,7 +69,7 @@ def who_holds_memory(device: torch.device) -> str:
         return ""
     uuid = str(torch.cuda.get_device_properties(device).uuid)
     others = [holder for holder in memory_holders(uuid) if holder.pid != os.getpid()]
-    return "".join(f" {o.name} (pid {o.pid}) holds {o.bytes / _BYTES_PER_GB:.1f} GB." for o in others)
+    return "".join(f" {o.name} (pid {o.pid}) holds {memory_size(o.bytes)}." for o in others)
 
 
 def recall(bench: Workbench) -> Measurement | None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,10 @@ import pytest
 from loratui.errors import RunError
 from loratui.profile.schema import Accelerate, Profile
 from loratui.runs.directory import RunDirectory
-from loratui.runs.events import Event, read_events
 from loratui.runs.launcher import worker_program
 from loratui.runs.lock import is_alive
 from tests.small_dataset import new_run, small_profile, write_pictures
+from tests.small_project import events_of, wait_until
 
 
 def profile_for(base: Path, tmp_path: Path, *, processes: int, batch: int, epochs: int = 2) -> Profile:
@@ -46,10 +45,6 @@ def start(profile: Profile, tmp_path: Path, **more_environment: str) -> tuple[Ru
             start_new_session=True,
         )
     return run, process
-
-
-def events_of(run: RunDirectory, kind: str) -> list[Event]:
-    return [event for event in read_events(run.events_path) if event["event"] == kind]
 
 
 def test_two_processes_train_like_one_with_twice_the_batch(tiny_base_directory: Path, tmp_path: Path) -> None:
@@ -104,10 +99,8 @@ def test_out_of_memory_in_one_process_makes_all_go_on_smaller(tiny_base_director
 
 def test_a_killed_process_ends_the_run_as_failed(tiny_base_directory: Path, tmp_path: Path) -> None:
     run, process = start(profile_for(tiny_base_directory, tmp_path, processes=2, batch=2, epochs=5000), tmp_path)
-    deadline = time.monotonic() + 120
-    while not events_of(run, "step"):
-        assert time.monotonic() < deadline, run.log_path.read_text()[-2000:]
-        time.sleep(0.1)
+    wait_until(lambda: events_of(run, "step") or process.poll() is not None, 120)
+    assert events_of(run, "step"), run.log_path.read_text()[-2000:]
     os.kill(_second_process(run), signal.SIGKILL)
     assert process.wait(timeout=120) != 0
     [failed] = events_of(run, "failed")
@@ -117,10 +110,8 @@ def test_a_killed_process_ends_the_run_as_failed(tiny_base_directory: Path, tmp_
 
 def test_a_stop_reaches_all_processes_at_the_same_step(tiny_base_directory: Path, tmp_path: Path) -> None:
     run, process = start(profile_for(tiny_base_directory, tmp_path, processes=2, batch=2, epochs=5000), tmp_path)
-    deadline = time.monotonic() + 120
-    while not events_of(run, "step"):
-        assert time.monotonic() < deadline, run.log_path.read_text()[-2000:]
-        time.sleep(0.1)
+    wait_until(lambda: events_of(run, "step") or process.poll() is not None, 120)
+    assert events_of(run, "step"), run.log_path.read_text()[-2000:]
     [started] = events_of(run, "started")
     os.kill(started["pid"], signal.SIGTERM)
     process.wait(timeout=120)

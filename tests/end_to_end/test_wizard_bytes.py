@@ -9,7 +9,7 @@ import pytest
 from loratui.profile.store import write_profile
 from tests import stand_in_worker
 from tests.small_dataset import small_profile, write_pictures
-from tests.wizard_terminal import WizardTerminal, environment, everything_ends
+from tests.wizard_terminal import WizardTerminal, environment, with_stand_in
 
 CODES = "\x1b]0;PWN\x07\x1b[31m"
 HOSTILE = f"n{CODES}dir\u202eabc"
@@ -48,9 +48,8 @@ def hostile(tmp_path: Path) -> Iterator[WizardTerminal]:
     (profiles / f"e{HOSTILE}.toml").write_bytes((profiles / "emi.toml").read_bytes())
     body = f"print({HOSTILE!r}, 'hf_abcdefghijklmnop', flush=True)\nif task != 'train':\n"
     body += "".join(f"    {line}\n" for line in stand_in_worker.TRIES.splitlines())
-    stand_in = stand_in_worker.environment(tmp_path / "stand-in", body + stand_in_worker.TRAINS)
-    named = {name: stand_in[name] for name in ("PYTHONPATH", "STAND_IN_WORKER")}
-    with everything_ends(tmp_path), WizardTerminal(tmp_path, environment(tmp_path, **named)) as terminal:
+    body += stand_in_worker.TRAINS
+    with with_stand_in(tmp_path, body) as variables, WizardTerminal(tmp_path, variables) as terminal:
         terminal.wait_to_see("not trained yet")
         yield terminal
 

@@ -61,11 +61,11 @@ def test_from_a_gate_to_a_base_that_survives_a_cut_and_the_loss_of_the_terminal(
             wizard.type(TOKEN)
             wizard.keys("enter")
             wizard.wait_to_see("Hugging Face: emi, read token laptop.")
-            wizard.wait_to_see("16 MB to fetch")
+            wizard.wait_to_see("16.0 MB to fetch")
             # The connection is cut once, the terminal afterwards.
             hub.slow, hub.cut_after, hub.cuts = 4_000_000, 6_000_000, 1
             wizard.keys("w")
-            wizard.wait_to_see("MB of 16 MB")
+            wizard.wait_to_see("MB of 16.0 MB")
             wizard.wait_until(lambda: hub.ranges, "going on after the cut")
             wizard.hang_up()
             assert TOKEN.encode() not in wizard.sent
@@ -74,7 +74,7 @@ def test_from_a_gate_to_a_base_that_survives_a_cut_and_the_loss_of_the_terminal(
         assert not any(TOKEN in command for command in commands)
         with terminal(tmp_path, hub) as wizard:
             open_model(wizard)
-            wizard.wait_to_see("On this computer, 16 MB, in the Hugging Face cache.")
+            wizard.wait_to_see("On this computer, 16.0 MB, in the Hugging Face cache.")
             wizard.keys("q")
             assert wizard.wait(10) == 0
         assert read_profile(tmp_path / PROFILE).model.base == "emi/large"

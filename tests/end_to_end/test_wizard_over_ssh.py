@@ -17,13 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from loratui.profile.store import write_profile
 from loratui.runs.directory import list_runs
 from loratui.runs.lock import is_alive
-from tests import stand_in_worker
-from tests.small_dataset import small_profile, write_pictures
 from tests.small_project import processes_of, wait_until
-from tests.wizard_terminal import WizardTerminal, environment, everything_ends
+from tests.wizard_terminal import WizardTerminal, holding_worker
 
 SEARCHED = f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"
 PROGRAMS = {name: shutil.which(name, path=SEARCHED) for name in ("sshd", "ssh", "ssh-keygen")}
@@ -87,16 +84,8 @@ def link(tmp_path: Path) -> Iterator[Link]:
 @pytest.fixture
 def variables(tmp_path: Path) -> Iterator[dict[str, str]]:
     """The environment of a person with the profile "emi"; its worker holds after its 20th step."""
-    base = tmp_path / "base"
-    base.mkdir()
-    (base / "model_index.json").write_text("{}")
-    profile = small_profile(
-        base, write_pictures(tmp_path / "pictures"), tmp_path / "out", output={"name": ""}, accelerate={"device": "cpu"}
-    )
-    write_profile(profile, tmp_path / "home" / "config" / "profiles" / "emi.toml")
-    stand_in = stand_in_worker.environment(tmp_path / "stand-in", "train(60, hold_at=20)\nfinish()")
-    with everything_ends(tmp_path):
-        yield environment(tmp_path, **{name: stand_in[name] for name in ("PYTHONPATH", "STAND_IN_WORKER")})
+    with holding_worker(tmp_path) as variables:
+        yield variables
 
 
 def connect(link: Link, folder: Path, variables: dict[str, str]) -> WizardTerminal:

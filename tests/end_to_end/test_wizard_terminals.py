@@ -10,13 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from loratui.profile.store import write_profile
 from loratui.runs.directory import RunDirectory, list_runs
 from loratui.runs.lock import is_alive, is_busy
-from tests import stand_in_worker
-from tests.small_dataset import small_profile, write_pictures
 from tests.small_project import events_of, wait_until
-from tests.wizard_terminal import WizardTerminal, environment, everything_ends
+from tests.wizard_terminal import WizardTerminal, holding_worker
 
 
 @dataclass(frozen=True)
@@ -43,18 +40,8 @@ class Project:
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
-    base = tmp_path / "base"
-    base.mkdir()
-    (base / "model_index.json").write_text("{}")
-    profile = small_profile(
-        base, write_pictures(tmp_path / "pictures"), tmp_path / "out", output={"name": ""}, accelerate={"device": "cpu"}
-    )
-    write_profile(profile, tmp_path / "home" / "config" / "profiles" / "emi.toml")
-    body = "train(60, hold_at=20)\nfinish()"
-    stand_in = stand_in_worker.environment(tmp_path / "stand-in", body)
-    named = {name: stand_in[name] for name in ("PYTHONPATH", "STAND_IN_WORKER")}
-    with everything_ends(tmp_path):
-        yield Project(tmp_path, environment(tmp_path, **named))
+    with holding_worker(tmp_path) as variables:
+        yield Project(tmp_path, variables)
 
 
 def start_training(terminal: WizardTerminal, project: Project) -> RunDirectory:

@@ -17,7 +17,7 @@ from loratui.runs.lock import is_alive, is_busy
 from tests import stand_in_worker
 from tests.small_project import wait_until
 from tests.tried_run import compared_run
-from tests.wizard_terminal import WizardTerminal, environment, everything_ends
+from tests.wizard_terminal import WizardTerminal, with_stand_in
 
 # The alarm or ST ends it.
 _CLIPBOARD = re.compile(rb"\x1b\]52;c;([A-Za-z0-9+/=]*)(?:\x07|\x1b\\)")
@@ -49,10 +49,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
     saved = tmp_path / "home" / "config" / "profiles" / "emi.toml"
     write_profile(run.read_profile(), saved)
     run.origin_path.write_text(json.dumps({"profile": str(saved)}))
-    stand_in = stand_in_worker.environment(tmp_path / "stand-in", stand_in_worker.TRIES)
-    named = {name: stand_in[name] for name in ("PYTHONPATH", "STAND_IN_WORKER")}
-    with everything_ends(tmp_path):
-        yield Project(tmp_path, environment(tmp_path, **named), run)
+    with with_stand_in(tmp_path, stand_in_worker.TRIES) as variables:
+        yield Project(tmp_path, variables, run)
 
 
 def test_the_tag_is_sent_to_the_terminals_clipboard(project: Project) -> None:

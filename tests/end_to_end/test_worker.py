@@ -231,7 +231,7 @@ def test_what_this_installation_cannot_do_is_refused_before_the_training(
     profile: Profile, tmp_path: Path, setting: str, words: str | None
 ) -> None:
     if words == "bitsandbytes" and importlib.util.find_spec("bitsandbytes"):
-        pytest.skip("bitsandbytes is installed")
+        pytest.skip("bitsandbytes is installed here, so nothing is refused")
     changes = ["--set", setting] if words else ["--set", setting, "--set", "accelerate.gpu_ids=0"]
     done = loratui("run", saved(profile, tmp_path), "--json", *changes, cwd=tmp_path)
     assert done.returncode == 2

@@ -17,6 +17,7 @@ from loratui.tui.screens.home_opening import OpeningScreen
 from loratui.tui.screens.home_rows import Row, rows_of, title_of
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
+from loratui.tui.widgets.changing_lines import plain
 
 if TYPE_CHECKING:
     from loratui.runs.glance import Glance
@@ -81,7 +82,7 @@ class HomeScreen(OpeningScreen):
         self.refresh_bindings()
 
     def _show(self) -> None:
-        self._list.set_rows(rows_of(self.contents, self.news.offers, self.query_text, self.session.now()))
+        self._list.show_rows(rows_of(self.contents, self.news.offers, self.query_text, self.session.now()))
 
     def _begin(self, contents: "Contents") -> None:
         """Watch the run that is at work, or have the cursor where a person was the last time."""
@@ -117,15 +118,15 @@ class HomeScreen(OpeningScreen):
                 return self.contents is not None and bool(self.contents.profiles or self.contents.runs)
         return True
 
-    def on_home_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         """Show the keys that work on the row."""
         self.refresh_bindings()
 
-    def on_home_list_chosen(self) -> None:
+    def on_cursor_list_chosen(self) -> None:
         """Open what was clicked."""
         self.action_act()
 
-    def on_home_list_all_wanted(self) -> None:
+    def on_cursor_list_all_wanted(self) -> None:
         """End the search."""
         if self.query_text:
             self.show_only("")
@@ -240,7 +241,7 @@ class HomeScreen(OpeningScreen):
 
     def plain_text(self) -> str:
         """The list as text."""
-        return "\n".join(self._list.plain_lines(self.size.width))
+        return plain(self._list.all_lines(self.size.width))
 
     def title_of_copy(self) -> str:
         """What the text is called."""

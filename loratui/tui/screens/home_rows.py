@@ -10,31 +10,34 @@ from typing import TYPE_CHECKING, Literal
 
 from rich.cells import cell_len, set_cell_size
 
+from loratui.quantities import countdown
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, cut_middle
 from loratui.tui.glyphs import Glyphs
+from loratui.tui.widgets.changing_lines import Role
 
 if TYPE_CHECKING:
     from loratui.runs.glance import Glance
     from loratui.tui.screens.home_facts import Contents
 
 Kind = Literal["heading", "text", "offer", "profile", "run", "demo", "own"]
-Part = Literal["cursor", "name", "plain", "faint", "good", "warning", "error", "accent"]
-Parts = list[tuple[str, Part]]
+_Piece = tuple[str, Role]
 
 _NARROW = 80
 _NAME, _BASE, _FOLDER, _STATE = 13, 17, 15, 11
+_VERSION = 6
 _OFFERED = 3
 _WAYS = {
     "demo": ("Try the demo", "sixteen drawings, a tiny base: offline, no GPU, two minutes"),
     "own": ("Train your own", "10 to 50 pictures, each with its caption in a .txt beside it"),
 }
-_STATE_PARTS: dict[str, Part] = {
+_STATE_ROLES: dict[str, Role] = {
     "running": "accent",
     "queued": "accent",
     "finished": "good",
     "failed": "error",
     "interrupted": "warning",
-    "stopped": "plain",
+    "stopped": "text",
 }
 
 
@@ -93,25 +96,25 @@ def title_of(contents: "Contents") -> str:
     run = next((run for run in contents.runs if run.state == "running" and run.steps), None)
     if run is None:
         return ""
-    left = f" {duration(run.left)}" if run.left is not None else ""
+    left = f" {countdown(run.left)}" if run.left is not None else ""
     return f"{_percent(run)} % {printable(run.title)}{left}"
 
 
-def row_parts(row: Row, width: int, glyphs: Glyphs, now: float, *, at_cursor: bool = False) -> Parts:
-    """The parts of a row's line, together at most `width` cells."""
-    sign: tuple[str, Part] = (f"{glyphs.current if at_cursor else ' '} ", "cursor")
+def row_line(row: Row, width: int, glyphs: Glyphs, now: float, *, at_cursor: bool = False) -> list[_Piece]:
+    """A row's line in at most `width` cells."""
+    sign: _Piece = (f"{glyphs.current if at_cursor else ' '} ", "accent")
     if row.profile is not None:
         return [sign, *_profile_parts(row.profile, width, glyphs, now)]
     if row.kind == "run" and row.run is not None:
         return [sign, *_run_parts(row.run, row.made_from, width, glyphs, now)]
     if row.kind == "heading":
-        return [("  ", "plain"), (_heading(row.text, width), "faint")]
+        return [("  ", "text"), (_heading(row.text, width), "faint")]
     if row.kind == "offer":
         return [sign, (cut(row.text, width - 3, glyphs), "accent")]
     if row.kind in _WAYS:
         label, text = _WAYS[row.kind]
-        return [sign, (set_cell_size(label, 17), "name"), (cut(text, width - 20, glyphs), "faint")]
-    return [("  ", "plain"), (cut(row.text, width - 3, glyphs), "faint")]
+        return [sign, (set_cell_size(label, 17), "text"), (cut(text, width - 20, glyphs), "faint")]
+    return [("  ", "text"), (cut(row.text, width - 3, glyphs), "faint")]
 
 
 def rows_of(contents: "Contents | None", offers: "Sequence[Glance]", query: str, now: float) -> list[Row]:
@@ -143,21 +146,6 @@ def rows_of(contents: "Contents | None", offers: "Sequence[Glance]", query: str,
     return [*rows, _BLANK, Row("heading", text="Run"), *runs] if runs else rows
 
 
-def cut(text: str, width: int, glyphs: Glyphs, *, pad: bool = False) -> str:
-    """`text`, safe to show, in at most `width` cells; a sign stands where something was left out."""
-    text = printable(text)
-    if cell_len(text) > width:
-        text = set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis
-    return set_cell_size(text, width) if pad else text
-
-
-def _cut_inside(text: str, width: int, glyphs: Glyphs) -> str:
-    """As `cut`, but the last letters stay: versions of a model differ there."""
-    if cell_len(printable(text)) > width:
-        return cut(text, width - 6, glyphs) + text[-6:]
-    return cut(text, width, glyphs, pad=True)
-
-
 def when(then: float, now: float) -> str:
     """A time in six letters: `10:44` today, `3 Nov` this year, `2025` before."""
     moment, today = time.localtime(then), time.localtime(now)
@@ -166,13 +154,6 @@ def when(then: float, now: float) -> str:
     if moment.tm_year == today.tm_year:
         return f"{moment.tm_mday} {time.strftime('%b', moment)}"
     return str(moment.tm_year)
-
-
-def duration(seconds: float) -> str:
-    """Seconds as `1:57` or `2:03:10`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def state_word(run: "Glance") -> str:
@@ -198,18 +179,20 @@ def _widths(width: int) -> tuple[int, int, int]:
     return _NAME + spare // 4, _BASE + spare // 3, _FOLDER + spare - spare // 4 - spare // 3
 
 
-def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) -> Parts:
+def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) -> list[_Piece]:
     name_width, base_width, folder_width = _widths(width)
-    parts: Parts = [(cut(entry.name, name_width, glyphs, pad=True) + " ", "name")]
+    parts: list[_Piece] = [(cut(entry.name, name_width, glyphs, pad=True) + " ", "text")]
     if entry.error:
         return [*parts, (cut(f"{glyphs.cross} {entry.error}", width - name_width - 4, glyphs), "error")]
-    parts.append((_cut_inside(_short(entry.base), base_width, glyphs) + " ", "plain"))
+    # Versions of a model differ in the last letters.
+    base = cut_middle(_short(entry.base), base_width, glyphs, start=base_width - 1 - _VERSION, pad=True)
+    parts.append((base + " ", "text"))
     if not entry.folder:
         parts.append((set_cell_size("no pictures yet", folder_width + 4) + " ", "faint"))
     else:
         count = "" if entry.pictures is None else str(max(0, entry.pictures))
         within = "in " if count else "   "
-        parts.append((f"{count:>3} ", "warning" if count == "0" else "plain"))
+        parts.append((f"{count:>3} ", "warning" if count == "0" else "text"))
         room = folder_width + 4 - max(3, len(count)) - 1 - len(within)
         parts.append((within + cut(_short(entry.folder), room, glyphs, pad=True) + " ", "faint"))
     if entry.last is None:
@@ -217,22 +200,22 @@ def _profile_parts(entry: ProfileEntry, width: int, glyphs: Glyphs, now: float) 
     return [*parts, *_result_parts(entry.last, now)]
 
 
-def _result_parts(run: "Glance", now: float) -> Parts:
+def _result_parts(run: "Glance", now: float) -> list[_Piece]:
     return [
-        (f"{state_word(run):<{_STATE}} ", _state_part(run)),
-        (f"{when(when_of(run), now):>6} {_loss(run.loss):>6}", "plain"),
+        (f"{state_word(run):<{_STATE}} ", _state_role(run)),
+        (f"{when(when_of(run), now):>6} {_loss(run.loss):>6}", "text"),
     ]
 
 
-def _run_parts(run: "Glance", made_from: str, width: int, glyphs: Glyphs, now: float) -> Parts:
+def _run_parts(run: "Glance", made_from: str, width: int, glyphs: Glyphs, now: float) -> list[_Piece]:
     name_width = _widths(width)[0]
     steps = f"{run.step}/{run.steps}" if run.steps else ""
     percent = f"{_percent(run)} %" if run.steps and run.state != "finished" else ""
     before = name_width + 1 + _STATE + 1 + 11 + 1 + 5 + 1 + 6 + 1 + 6 + 2
     return [
-        (set_cell_size(_names(run.title, made_from, name_width, glyphs), name_width) + " ", "name"),
-        (f"{state_word(run):<{_STATE}} ", _state_part(run)),
-        (f"{steps:>11} {percent:>5} {_loss(run.loss):>6} {when(when_of(run), now):>6}  ", "plain"),
+        (set_cell_size(_names(run.title, made_from, name_width, glyphs), name_width) + " ", "text"),
+        (f"{state_word(run):<{_STATE}} ", _state_role(run)),
+        (f"{steps:>11} {percent:>5} {_loss(run.loss):>6} {when(when_of(run), now):>6}  ", "text"),
         (cut(_note(run), width - before - 3, glyphs), "faint"),
     ]
 
@@ -259,7 +242,7 @@ def _note(run: "Glance") -> str:
     if run.state == "queued":
         return f"{_ordinal(run.place)} in the queue" if run.place else "waits for its turn"
     if run.state == "running":
-        return f"left {duration(run.left)}" if run.left is not None else ""
+        return f"left {countdown(run.left)}" if run.left is not None else ""
     return "Enter goes on" if run.can_go_on else ""
 
 
@@ -267,8 +250,8 @@ def _percent(run: "Glance") -> int:
     return min(100, 100 * run.step // run.steps) if run.steps else 0
 
 
-def _state_part(run: "Glance") -> Part:
-    return "accent" if run.draws else _STATE_PARTS[run.state]
+def _state_role(run: "Glance") -> Role:
+    return "accent" if run.draws else _STATE_ROLES[run.state]
 
 
 def _loss(loss: float | None) -> str:

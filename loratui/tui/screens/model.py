@@ -170,13 +170,13 @@ class ModelScreen(StepScreen):
 
     # What comes back
 
-    def on_base_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         """Look for the base under the cursor, then ask the hub, when the cursor stays on it."""
         self._look_later.ask()
         self._redraw()
         self.refresh_keys()
 
-    def on_base_list_chosen(self) -> None:
+    def on_cursor_list_chosen(self) -> None:
         """A click chooses too."""
         self.action_act()
 
@@ -251,7 +251,7 @@ class ModelScreen(StepScreen):
 
     def _forget_answers(self) -> None:
         self._known.forget_answers()
-        self.on_base_list_moved()
+        self.on_cursor_list_moved()
 
     def _look(self) -> None:
         row = self._bases.row

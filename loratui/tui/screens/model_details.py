@@ -10,9 +10,10 @@ from textual.content import Content
 
 from loratui.errors import LoratuiError
 from loratui.hub.location import SIGN_IN
+from loratui.quantities import countdown, disk_size
 from loratui.safe_text import printable
 from loratui.tui.glyphs import Glyphs
-from loratui.tui.screens.model_rows import ANOTHER, DEMO, BaseRow, bytes_text, duration_text, percent
+from loratui.tui.screens.model_rows import ANOTHER, DEMO, BaseRow, percent
 from loratui.tui.widgets.changing_lines import Line, Role
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def in_signs(text: str, glyphs: Glyphs) -> str:
 def _where(row: BaseRow, facts: BaseFacts) -> Line:
     found = facts.presence
     assert found is not None
-    size = bytes_text(row.size) if row.size is not None else ""
+    size = disk_size(row.size) if row.size is not None else ""
     if row.base == DEMO:
         return [("Comes with loratui: tiny, offline, for trying everything out in minutes.", "text")]
     if found.here:
@@ -141,7 +142,7 @@ def _where(row: BaseRow, facts: BaseFacts) -> Line:
     if facts.download is not None and facts.download.state == "running":
         return [(f"It comes from the hub, {size}." if size else "It comes from the hub.", "text")]
     if facts.answer is not None and facts.answer.may_download:
-        fetch = bytes_text(facts.answer.lacking if found.bytes_to_fetch is None else found.bytes_to_fetch)
+        fetch = disk_size(facts.answer.lacking if found.bytes_to_fetch is None else found.bytes_to_fetch)
         of = f" of {size}" if size and size != fetch else ""
         return [(f"On the hub, {fetch}{of} to fetch: w brings it now, else the training does.", "text")]
     if facts.asking:
@@ -200,9 +201,9 @@ def _progress(download: "DownloadProgress | None", glyphs: Glyphs) -> Line:
             return [("The download begins …", "accent")]
         full = _BAR * download.done // download.total
         left = download.seconds_left
-        speed = f"   {bytes_text(download.bytes_per_second)}/s" if download.bytes_per_second else ""
-        rest = f"   left {duration_text(left)}" if left is not None else ""
-        amount = f"   {bytes_text(download.done)} of {bytes_text(download.total)}"
+        speed = f"   {disk_size(download.bytes_per_second)}/s" if download.bytes_per_second else ""
+        rest = f"   left {countdown(left)}" if left is not None else ""
+        amount = f"   {disk_size(download.done)} of {disk_size(download.total)}"
         return [
             (glyphs.bar_full * full, "accent"),
             (glyphs.bar_empty * (_BAR - full), "faint"),

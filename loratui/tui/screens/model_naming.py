@@ -5,7 +5,7 @@ from pathlib import Path
 from loratui.errors import BaseModelError
 from loratui.tui.dialogs import Entry
 from loratui.tui.frame import StepScreen
-from loratui.tui.widgets.form_paths import complete_path
+from loratui.tui.path_completion import complete_model_file
 
 _TEXT = (
     "owner/name, owner/repo/file.safetensors, a pasted Hugging Face address,\n"
@@ -16,7 +16,7 @@ _TEXT = (
 async def ask_for_base(screen: StepScreen) -> str | None:
     """The base that the person names, as a profile keeps it; None for Esc."""
     typed = await screen.app.push_screen_wait(
-        Entry("Another base", _TEXT, check=complaint_about, complete=complete_path)
+        Entry("Another base", _TEXT, check=complaint_about, complete=complete_model_file)
     )
     return None if typed is None else as_kept(typed)
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from rich.cells import cell_len, set_cell_size
-
 from loratui.errors import BaseModelError
 from loratui.profile.schema import DEFAULT_BASE
+from loratui.quantities import disk_size
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut_start
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.changing_lines import Line, Role
 
@@ -106,23 +106,10 @@ def _where(base: str, found: "Presence") -> str:
     return "this disk" if found.location.path is not None else "HF cache"
 
 
-def bytes_text(size: float) -> str:
-    """A size as disks are sold: "4.3 GB", "812 MB"."""
-    if size >= 999_500_000:
-        return f"{size / 1e9:.1f} GB"
-    return f"{size / 1e6:.0f} MB" if size >= 999_500 else f"{max(1, round(size / 1e3))} kB"
-
-
-def duration_text(seconds: float) -> str:
-    """A time as minutes and seconds, or hours and minutes: "2:03", "1 h 04"."""
-    whole = round(seconds)
-    return f"{whole // 3600} h {whole % 3600 // 60:02d}" if whole >= 3600 else f"{whole // 60}:{whole % 60:02d}"
-
-
-def heading(width: int, query: str = "") -> Line:
+def heading(width: int, glyphs: Glyphs, query: str = "") -> Line:
     """What the columns are, and what is searched for."""
     base = f"base, with “{printable(query)}”" if query else "base"
-    return [("    " + _columns(base, "family", "size", "where", width), "faint")]
+    return [("    " + _columns(base, "family", "size", "where", width, glyphs), "faint")]
 
 
 def row_line(
@@ -140,11 +127,11 @@ def row_line(
     role: Role = "strong" if at_cursor else "text" if row.usable else "faint"
     if row.base == ANOTHER:
         return [cursor, mark, (row.name.replace("…", glyphs.ellipsis), role)]
-    size = bytes_text(row.size) if row.size is not None else ""
+    size = disk_size(row.size) if row.size is not None else ""
     where = row.where
     if not row.here and download is not None and download.state == "running":
         where = f"{percent(download)} %"
-    name = _columns(row.name, row.family, size, "", width, glyphs.ellipsis)
+    name = _columns(row.name, row.family, size, "", width, glyphs)
     return [cursor, mark, (name, role), (where, "accent" if where.endswith("%") else role if row.here else "faint")]
 
 
@@ -153,12 +140,6 @@ def percent(download: "DownloadProgress") -> int:
     return min(99, int(100 * download.done / download.total)) if download.total else 0
 
 
-def _columns(name: str, family: str, size: str, where: str, width: int, ellipsis: str = "…") -> str:
+def _columns(name: str, family: str, size: str, where: str, width: int, glyphs: Glyphs) -> str:
     room = max(8, min(width - 4 - _FAMILY - _SIZE - _WHERE - 3, 72))
-    if cell_len(name) > room:
-        # The end of a path tells more than its beginning.
-        kept = name
-        while cell_len(kept) > room - cell_len(ellipsis):
-            kept = kept[1:]
-        name = ellipsis + kept
-    return f"{set_cell_size(name, room)} {family:<{_FAMILY}}{size:>{_SIZE}}  {where}"
+    return f"{cut_start(name, room, glyphs, pad=True)} {family:<{_FAMILY}}{size:>{_SIZE}}  {where}"

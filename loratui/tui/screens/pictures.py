@@ -10,9 +10,10 @@ from typing import ClassVar
 from textual import work
 
 from loratui.dataset.caption_files import TriggerChanges, put_trigger_in_front
-from loratui.dataset.folder_choice import absolute, shown
+from loratui.dataset.folder_choice import absolute
 from loratui.dataset.problems import counted
 from loratui.dataset.tags import tag_counts
+from loratui.paths import shown_path
 from loratui.profile.fields import why_not_plain
 from loratui.tui.dialogs import Ask, Choice, Entry, Pages
 from loratui.tui.screens.pictures_changes import Change
@@ -67,11 +68,11 @@ class PicturesScreen(PicturesEditing):
 
     # Moving about
 
-    def on_picture_list_moved(self) -> None:
+    def on_cursor_list_moved(self) -> None:
         """Show what is under the cursor now."""
         self.show_current()
 
-    def on_picture_list_show_all(self) -> None:
+    def on_cursor_list_all_wanted(self) -> None:
         """Esc in the list ends a search."""
         self.search("")
 
@@ -97,7 +98,7 @@ class PicturesScreen(PicturesEditing):
     async def action_folder(self) -> None:
         """Choose the folder with the pictures."""
         given = self.session.profile.dataset.path
-        as_typed = shown(given) if given and str(absolute(shown(given))) == given else given
+        as_typed = shown_path(given) if given and str(absolute(shown_path(given))) == given else given
         dialog = FolderDialog(as_typed, recent_folders(self.session), self.session.glyphs)
         path = await self.app.push_screen_wait(dialog)
         if path is None:
@@ -107,7 +108,7 @@ class PicturesScreen(PicturesEditing):
             self.say(complaint, "error")
             return
         remember_folder(self.session, path)
-        self.say(f"Pictures from {shown(path)}", "good")
+        self.say(f"Pictures from {shown_path(path)}", "good")
 
     @work(exit_on_error=False, group="dialog")
     async def action_trigger(self) -> None:

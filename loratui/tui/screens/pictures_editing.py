@@ -229,7 +229,7 @@ class PicturesEditing(PicturesView):
             self.look()
         for image in message.images:
             self.album.take_caption(image, [one for one in message.problems if one.path == image.caption_path])
-        self.query_one(PictureList).redraw()
+        self.query_one(PictureList).show_album(self.album)
         self.show_caption()
         self.refresh_bindings()
         if self._act_later and self._queue.is_foreseeable:

@@ -18,13 +18,14 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
-from loratui.dataset.folder_choice import Proposal, complete_folder, propose, shown, unquoted
+from loratui.dataset.folder_choice import Proposal, propose, unquoted
+from loratui.paths import shown_path
 from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
+from loratui.tui.path_completion import complete_folder
 from loratui.tui.session import Session
-from loratui.tui.widgets.form_paths import common_beginning
-from loratui.tui.widgets.text_field import TextField
+from loratui.tui.widgets.completing_field import CompletingField
 
 _SECONDS_OF_PATIENCE = 0.08
 _MOST_RECENT = 12
@@ -101,7 +102,7 @@ class FolderDialog(Dialog[str | None]):
             yield Static(self._title, classes="dialog-title", markup=False)
             if self._text:
                 yield Static(self._text, classes="dialog-text", markup=False)
-            yield TextField(self._value, placeholder="~/pictures/emi", compact=True, select_on_focus=False)
+            yield CompletingField(self._value, _completions, placeholder="~/pictures/emi")
             yield Static(id="remark", markup=False)
             yield OptionList(markup=False)
             keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc back"
@@ -109,9 +110,7 @@ class FolderDialog(Dialog[str | None]):
 
     def on_mount(self) -> None:
         """Type at once, behind what is there."""
-        line = self.query_one(Input)
-        line.focus()
-        line.cursor_position = len(self._value)
+        self.query_one(Input).focus()
         self._offer(())
         self._consider(self._value)
 
@@ -138,7 +137,7 @@ class FolderDialog(Dialog[str | None]):
             return
         path = unquoted(text)
         proposal = propose(path) if text.strip() else Proposal(Path.home(), "wrong")
-        completions = complete_folder(path) if text else []
+        completions = _completions(text) if text else []
         self.post_message(self.Considered(text, proposal, completions, take))
 
     def on_folder_dialog_considered(self, message: Considered) -> None:
@@ -182,15 +181,11 @@ class FolderDialog(Dialog[str | None]):
         listing.highlighted = 0
         listing.focus()
 
-    def action_complete(self) -> None:
-        """Type what all completions have in common."""
-        line = self.query_one(Input)
+    async def action_complete(self) -> None:
+        """Go back to the line, and type what all completions have in common; they stand below it anyway."""
+        line = self.query_one(CompletingField)
         line.focus()
-        typed = unquoted(line.value)
-        common = common_beginning(complete_folder(typed))
-        if len(common) >= len(typed):
-            line.value = common
-            line.cursor_position = len(common)
+        await line.action_complete()
 
     def action_leave(self) -> None:
         """Answer nothing."""
@@ -212,7 +207,7 @@ class FolderDialog(Dialog[str | None]):
         if proposal.state == "wrong":
             lines = [proposal.what, proposal.todo]
             if len(proposal.instead) == 1:
-                lines = [proposal.what, f"Enter takes {shown(proposal.instead[0])}."]
+                lines = [proposal.what, f"Enter takes {shown_path(proposal.instead[0])}."]
         elif proposal.state == "empty":
             lines.append("It can be taken now and filled later.")
         self._say("\n".join(lines), is_complaint=proposal.state == "wrong")
@@ -224,12 +219,12 @@ class FolderDialog(Dialog[str | None]):
 
     def _offers_for(self, text: str, proposal: Proposal, completions: list[str]) -> tuple[Offer, ...]:
         why = "all of them" if proposal.state == "usable" else "the pictures lie here"
-        offers = [Offer("instead", str(path), shown(path), why) for path in proposal.instead if text.strip()]
+        offers = [Offer("instead", str(path), shown_path(path), why) for path in proposal.instead if text.strip()]
         if proposal.can_be_made and text.strip():
-            offers.append(Offer("make", str(proposal.path), f"Make {shown(proposal.path)}", "to be filled"))
+            offers.append(Offer("make", str(proposal.path), f"Make {shown_path(proposal.path)}", "to be filled"))
         offers += [Offer("completion", one, f"{Path(one).name}/", "") for one in completions if one != f"{text}/"]
         if not text.strip():
-            offers += [Offer("recent", path, shown(path), "recent") for path in self._recent]
+            offers += [Offer("recent", path, shown_path(path), "recent") for path in self._recent]
         return tuple(offers)
 
     def _offer(self, offers: tuple[Offer, ...]) -> None:
@@ -240,3 +235,7 @@ class FolderDialog(Dialog[str | None]):
             Option(Content.assemble(printable(offer.label), "  ", (offer.note, "$faint"))) for offer in offers
         )
         listing.display = bool(offers)
+
+
+def _completions(text: str) -> list[str]:
+    return complete_folder(unquoted(text))

@@ -3,16 +3,16 @@
 From values to text with roles; knows no widgets and opens nothing.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len, set_cell_size
 
 from loratui.dataset.problems import Problem, counted
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, cut_start, wrapped_parts
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.changing_lines import Line, Role
-from loratui.tui.widgets.form_lines import cut
 
 if TYPE_CHECKING:
     from loratui.dataset.buckets import Size
@@ -43,7 +43,7 @@ def row_line(row: "PictureRow", width: int, names: int, glyphs: Glyphs, *, at_cu
     """
     size = size_text(row.size, glyphs) if row.size else ""
     tail, role = _tail(row, glyphs)
-    name = cut(row.name, min(names, max(_NAME, width - _SIZE - _TAIL - 4)), glyphs, keep_end=True, pad=True)
+    name = cut_start(row.name, min(names, max(_NAME, width - _SIZE - _TAIL - 4)), glyphs, pad=True)
     # The size of a picture that cannot be trained says nothing: the reason takes its place.
     middle = f" {size.rjust(_SIZE)}" if row.state != "bad" else ""
     strength: Role = "strong" if at_cursor and focused else "text"
@@ -98,7 +98,7 @@ def steps_in_all(report: "Report", profile: "Profile") -> int:
 def heading(folder: str, text: str, width: int, glyphs: Glyphs) -> Line:
     """The folder on the left, cut at its front, and the figures on the right."""
     room = max(8, width - 2 - cell_len(text) - 2)
-    name = cut(folder, room, glyphs, keep_end=True)
+    name = cut_start(folder, room, glyphs)
     gap = max(2, width - 2 - cell_len(name) - cell_len(text))
     return [(f" {name}", "strong"), (" " * gap, "text"), (cut(text, width - 4, glyphs), "text")]
 
@@ -148,53 +148,10 @@ def seen_lines(caption: str, *, label: str, cut_at: int, width: int, rows: int, 
     if cut_at < len(caption):
         beyond = printable(caption[cut_at:]).lstrip()
         pieces += [(f" {glyphs.vertical}not learnt: ", "warning"), (beyond, "warning")]
-    lines = wrap(pieces, width - 2)
+    lines = wrapped_parts(pieces, width - 2)
     if len(lines) > rows:
         lines = [*lines[: rows - 1], [*_shortened(lines[rows - 1], width - 3), (glyphs.ellipsis, "faint")]]
     return tuple([(" ", "text"), *line] for line in lines)
-
-
-def wrap(pieces: Iterable[tuple[str, Role]], width: int) -> list[list[tuple[str, Role]]]:
-    """Pieces in lines of at most `width` cells, broken at spaces, or anywhere in a word that is longer than a line."""
-    lines: list[list[tuple[str, Role]]] = [[]]
-    used = 0
-    for word in _words(pieces):
-        size = cell_len("".join(text for text, _ in word).rstrip())
-        if used and used + size > width:
-            lines.append([])
-            used = 0
-        for text, role in word:
-            rest = text
-            while used + cell_len(rest.rstrip()) > width:
-                part = _fitting(rest, width - used) or (rest[:1] if not used else "")
-                lines[-1].append((part, role))
-                lines.append([])
-                rest, used = rest[len(part) :], 0
-            lines[-1].append((rest, role))
-            used += cell_len(rest)
-    return lines
-
-
-def _words(pieces: Iterable[tuple[str, Role]]) -> list[list[tuple[str, Role]]]:
-    """The text cut behind its spaces and around wide letters; a word may go on over several pieces."""
-    words: list[list[tuple[str, Role]]] = [[]]
-    for text, role in pieces:
-        start = 0
-        for place, character in enumerate(text):
-            if character == " " or cell_len(character) > 1:
-                words[-1].append((text[start : place + 1], role))
-                words.append([])
-                start = place + 1
-        if start < len(text):
-            words[-1].append((text[start:], role))
-    return [word for word in words if word]
-
-
-def _fitting(text: str, width: int) -> str:
-    kept = text
-    while kept and cell_len(kept) > width:
-        kept = kept[:-1]
-    return kept
 
 
 def _shortened(line: list[tuple[str, Role]], width: int) -> list[tuple[str, Role]]:

@@ -1,57 +1,29 @@
 """The rows below the picture: what the model sees of it, or a line to type in with what comes of it below."""
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Input
 
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
-from loratui.tui.widgets.text_field import TextField
+from loratui.tui.widgets.row_field import RowField
 
 
-class CaptionLine(TextField):
-    """One line without a border: Enter and Esc end it, up and down go on to a neighbour, Tab completes."""
+class CaptionLine(RowField):
+    """The line of a caption, in which Tab completes a tag wherever it stands."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "leave(0)", show=False, id="caption.done"),
-        Binding("escape", "leave(0, True)", show=False, id="caption.escape"),
-        Binding("up", "leave(-1)", show=False, id="caption.above"),
-        Binding("down", "leave(1)", show=False, id="caption.below"),
-        Binding("tab", "complete", show=False, id="caption.complete"),
-    ]
     DEFAULT_CSS = """
     CaptionLine, CaptionLine:focus {
-        height: 1;
-        border: none;
         padding: 0 1;
-        background: $panel;
     }
     """
-
-    class Left(Message):
-        """The line is done: where to go from here, and whether it was Esc."""
-
-        def __init__(self, rows: int, escaped: bool) -> None:
-            super().__init__()
-            self.rows = rows
-            self.escaped = escaped
 
     class Completing(Message):
         """Tab."""
 
-    def __init__(self, text: str, placeholder: str) -> None:
-        super().__init__(text, placeholder=placeholder, compact=True, select_on_focus=False)
-        self.cursor_position = len(text)
-
-    def action_leave(self, rows: int, escaped: bool = False) -> None:
-        """End, and perhaps go on with a neighbour."""
-        self.post_message(self.Left(rows, escaped))
-
-    def action_complete(self) -> None:
+    async def action_complete(self) -> None:
         """Ask for the rest of the tag."""
         self.post_message(self.Completing())
 
@@ -113,7 +85,7 @@ class CaptionPanel(Vertical):
         """Have something typed, beginning with `text`."""
         if self._line is not None:
             self._line.remove()
-        self._line = CaptionLine(text, placeholder)
+        self._line = CaptionLine(text, placeholder=placeholder)
         self.mount(self._line, before=0)
         self._line.focus()
 
@@ -129,7 +101,7 @@ class CaptionPanel(Vertical):
         if self.app.app_focus and event.input is self._line:
             self._end(0, escaped=False)
 
-    def on_caption_line_left(self, event: CaptionLine.Left) -> None:
+    def on_row_field_left(self, event: RowField.Left) -> None:
         """End."""
         event.stop()
         self._end(event.rows, escaped=event.escaped)

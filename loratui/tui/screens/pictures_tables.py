@@ -16,9 +16,9 @@ from loratui.dataset.problems import Problem, counted
 from loratui.dataset.tags import TagCount
 from loratui.safe_text import printable
 from loratui.tui.dialogs.dialog import Dialog
+from loratui.tui.fitting import wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.pictures_lines import size_text
-from loratui.tui.widgets.form_lines import wrapped
 
 if TYPE_CHECKING:
     from loratui.dataset.report import Report

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from loratui.dataset.folder_choice import Proposal, shown
+from loratui.dataset.folder_choice import Proposal
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.environment.transfer import copy_to_here
+from loratui.paths import shown_path
 from loratui.safe_text import printable
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.pictures_lines import heading, problems_line, seen_label, seen_lines, size_text, steps_text
@@ -46,7 +47,7 @@ def head_lines(album: "Album", profile: "Profile", width: int, glyphs: Glyphs, d
         glyphs: The terminal's signs.
         done: Pictures that have been decoded; None once all have.
     """
-    folder, files = shown(profile.dataset.path), len(album.paths)
+    folder, files = shown_path(profile.dataset.path), len(album.paths)
     if not files:
         return heading(folder, "", width, glyphs), []
     if album.survey is None:
@@ -109,7 +110,7 @@ def nothing_text(proposal: Proposal | None) -> str:
     told = f"{proposal.what}\n{proposal.todo}\n\n"
     if not proposal.instead:
         return told + "Press o to choose the folder with the pictures."
-    instead = "\n".join(f"  {shown(path)}" for path in proposal.instead[:3])
+    instead = "\n".join(f"  {shown_path(path)}" for path in proposal.instead[:3])
     return f"{told}Probably meant:\n{instead}\n\nPress o, then Enter, to take it."
 
 

@@ -65,7 +65,7 @@ class PicturesView(StepScreen):
         yield ChangingLines(id="pictures-head")
         yield RuleLine(lambda: session.glyphs.rule)
         with Horizontal(id="pictures-middle"):
-            yield PictureList(lambda: session.glyphs, id="pictures-list")
+            yield PictureList(lambda: session.glyphs, self.album, id="pictures-list")
             yield RuleLine(lambda: session.glyphs.vertical, standing=True)
             yield Picture(id="picture")
         yield Static(id="pictures-nothing", markup=False)
@@ -85,7 +85,7 @@ class PicturesView(StepScreen):
     @property
     def current(self) -> Path | None:
         """The picture under the cursor."""
-        return self.query_one(PictureList).current
+        return self.query_one(PictureList).row
 
     @property
     def is_settled(self) -> bool:

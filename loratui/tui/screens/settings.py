@@ -19,7 +19,8 @@ from loratui.profile.schema import Profile
 from loratui.profile.text import read_text
 from loratui.tui.base_choice import choose_base
 from loratui.tui.frame import StepScreen
-from loratui.tui.screens.settings_completion import complete_base, complete_folder
+from loratui.tui.path_completion import complete_folder
+from loratui.tui.screens.settings_completion import complete_base
 from loratui.tui.screens.settings_rows import help_of, rows_of
 from loratui.tui.session import Session
 from loratui.tui.widgets.form import YES, RowsForm

@@ -1,12 +1,11 @@
 """The help page that compares LoRA and DreamBooth for the open profile's base, in figures. Knows no widget."""
 
-from loratui.environment.disks import size_text
+from loratui.quantities import disk_size, memory_size
 from loratui.runs.base_parameters import family_of
 from loratui.runs.estimate import is_half
 from loratui.runs.memory import dreambooth_bytes, dreambooth_memory, dreambooth_parameters, lora_memory
 from loratui.runs.plan import lora_bytes, lora_parameters
 from loratui.tui.screens.settings_estimate import Outlook
-from loratui.tui.screens.train_words import memory_text
 
 TITLE = "LoRA or DreamBooth"
 _WORDS = (
@@ -35,10 +34,10 @@ def comparison_page(outlook: Outlook) -> str:
         (f"on {family_of(base)}", "LoRA", "DreamBooth"),
         ("weights trained", _millions(lora), _millions(whole)),
         ("share of them", f"{100 * lora / whole:.1f} %", "100 %"),
-        ("file", size_text(lora_bytes(profile, base.location)), size_text(dreambooth_bytes(profile, parameters))),
+        ("file", disk_size(lora_bytes(profile, base.location)), disk_size(dreambooth_bytes(profile, parameters))),
     ]
     if memory is not None and other is not None:
-        table.append(("memory of a step", f"about {memory_text(memory.whole)}", f"about {memory_text(other.whole)}"))
+        table.append(("memory of a step", f"about {memory_size(memory.whole)}", f"about {memory_size(other.whole)}"))
     figures = "\n".join(f"{label:<18}{ours:>16}{theirs:>16}" for label, ours, theirs in table)
     parts = "UNet and text encoder" if profile.network.train_text_encoder else "UNet"
     known = "counted in its files" if parameters.counted else f"those of {family_of(base)}"

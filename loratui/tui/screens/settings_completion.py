@@ -1,18 +1,13 @@
-"""What a path or a base may become while it is typed. Reads directories; knows no widget."""
+"""What a base may become while it is typed. Reads directories; knows no widget."""
 
 from loratui.hub.cache import cached_repositories
 from loratui.profile.schema import DEFAULT_BASE
 from loratui.safe_text import printable
-from loratui.tui.widgets.form_paths import complete_path
-
-
-def complete_folder(text: str) -> list[str]:
-    """Folders that `text` may become."""
-    return [path for path in complete_path(text) if path.endswith("/")]
+from loratui.tui.path_completion import complete_model_file
 
 
 def complete_base(text: str) -> list[str]:
     """Bases that `text` may become: what is in the hub's cache, the usual one, the demo's, folders and checkpoints."""
     names = sorted({DEFAULT_BASE, "demo", *cached_repositories()})
-    paths = [path for path in complete_path(text) if path.endswith(("/", ".safetensors"))] if text else []
+    paths = complete_model_file(text) if text else []
     return [name for name in names if name.startswith(text) and printable(name) == name] + paths

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 from loratui.dataset.problems import DatasetFault
 from loratui.dataset.scan import Scan, scan
 from loratui.dataset.survey import Surveyor
-from loratui.environment.disks import size_text
 from loratui.environment.gauges import Gauges, GpuReading, Reading
 from loratui.errors import BaseModelError
 from loratui.hub.presence import Presence, presence
 from loratui.profile.schema import Profile
+from loratui.quantities import disk_size, duration, memory_gigabytes, memory_size
 from loratui.runs.base_parameters import Parameters, parameters_of
 from loratui.runs.estimate import Device, Estimate, estimate
 from loratui.tui.glyphs import Glyphs
-from loratui.tui.screens.train_words import duration, memory_text
 
 
 @dataclass(frozen=True)
@@ -107,7 +106,7 @@ def line_of(outlook: Outlook, width: int, glyphs: Glyphs) -> tuple[str, bool]:
         return " The base is not understood: Enter on its row changes it.", True
     steps = "steps: no pictures yet" if found.steps is None else f"{_up_to(outlook)}{found.steps:,} steps"
     memory, too_much = _memory(outlook.device, found)
-    size = f"LoRA {size_text(found.file)}"
+    size = f"LoRA {disk_size(found.file)}"
     files = f" {glyphs.times} {found.files} files" if found.files and found.files > 1 else ""
     times = (
         ["about " + duration(found.seconds)]
@@ -129,11 +128,11 @@ def _up_to(outlook: Outlook) -> str:
 
 
 def _memory(device: Device, found: Estimate) -> tuple[str, bool]:
-    name, whole = "VRAM" if device.is_gpu else "CPU", memory_text(device.memory)
+    name, whole = "VRAM" if device.is_gpu else "CPU", memory_size(device.memory)
     if found.memory is None:
         return f"{name}, {whole}" if device.is_gpu else f"{name}, {whole} RAM", False
     about = "" if found.memory_is_measured else "about "
-    return f"{name} {about}{found.memory / (1 << 30):.1f} of {whole}", found.memory > device.memory
+    return f"{name} {about}{memory_gigabytes(found.memory)} of {whole}", found.memory > device.memory
 
 
 def _device(reading: Reading, profile: Profile) -> Device:

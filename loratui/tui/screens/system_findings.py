@@ -6,7 +6,7 @@ A last row stays pinned below a rule while the others scroll. Draws and moves; w
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from rich.segment import Segment
 from textual import events
 from textual.binding import Binding, BindingType
@@ -16,8 +16,8 @@ from textual.widget import Widget
 
 from loratui.environment.finding import Finding, State
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, wrapped
 from loratui.tui.glyphs import Glyphs
-from loratui.tui.widgets.form_lines import wrapped
 
 Part = Literal["cursor", "good", "warning", "bad", "name", "value", "todo", "line", "faint", "rule"]
 Line = list[tuple[str, Part]]
@@ -222,7 +222,7 @@ def finding_lines(finding: Finding, name_width: int, width: int, glyphs: Glyphs)
     lines: list[Line] = [
         [
             (f"  {_sign(finding.state, glyphs)} ", finding.state),
-            (set_cell_size(printable(finding.name), name_width) + " ", "name"),
+            (cut(finding.name, name_width, glyphs, pad=True) + " ", "name"),
             (values[0], "value"),
         ]
     ]

@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from loratui.dataset.problems import counted
-from loratui.environment.disks import size_text
+from loratui.paths import shown_path
+from loratui.quantities import disk_size, memory_size
 from loratui.runs.directory import RunDirectory
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut_middle, wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.moment import Moment
-from loratui.tui.screens.train_words import memory_text, path_text, wrapped
-from loratui.tui.widgets.changing_lines import Line, Role
+from loratui.tui.widgets.changing_lines import Line
 
 _LABEL = 8
 
@@ -23,8 +24,7 @@ def end_lines(moment: Moment, run: RunDirectory, width: int, glyphs: Glyphs) -> 
     lines: list[Line] = []
     if moment.failure is not None:
         lines += [((row, "error"),) for row in wrapped(moment.failure.what, width)[:4]]
-        todo = _todo(moment)
-        lines += [((row, "text"),) for row in wrapped(todo, width)[:3]] if todo else []
+        lines += [((row, "text"),) for row in wrapped(_todo(moment), width)[:3]]
     if file := _partial(moment):
         lines.append(_row("saved", file, width, glyphs))
     if moment.failure is not None:
@@ -55,7 +55,7 @@ def _finished(moment: Moment, width: int, glyphs: Glyphs) -> list[Line]:
         lines.append(_row("epochs", f"{counted(len(epochs), 'more file')} beside it{_best(moment)}", width, glyphs))
     for copy in moment.installed[:2]:
         lines.append(_row("copy", copy, width, glyphs))
-    told = [f"peak memory {memory_text(moment.memory_peak)}"] if moment.memory_peak else []
+    told = [f"peak memory {memory_size(moment.memory_peak)}"] if moment.memory_peak else []
     warnings = sum(event["event"] in ("warning", "recovered") for event in moment.happened)
     if warnings:
         told.append(f"{warnings} warning{'s' * (warnings > 1)}, l shows the log")
@@ -97,7 +97,7 @@ def _partial(moment: Moment) -> str:
 
 def _file_remark(lora: str, moment: Moment) -> str:
     try:
-        size = size_text(Path(lora).stat().st_size)
+        size = disk_size(Path(lora).stat().st_size)
     except OSError:
         return "  is gone"
     return f"  {size}" + (", verified" if moment.verified else "")
@@ -105,5 +105,5 @@ def _file_remark(lora: str, moment: Moment) -> str:
 
 def _row(label: str, text: str, width: int, glyphs: Glyphs, remark: str = "") -> Line:
     room = width - _LABEL - len(remark)
-    role: Role = "text"
-    return ((label.ljust(_LABEL), "faint"), (path_text(text, room, glyphs), role), (remark, "good"))
+    told = cut_middle(shown_path(text), room, glyphs, start=room // 4)
+    return ((label.ljust(_LABEL), "faint"), (told, "text"), (remark, "good"))

@@ -7,11 +7,11 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from loratui.environment.disks import size_text
+from loratui.quantities import disk_size, duration, memory_size
 from loratui.runs.events import Event
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut
 from loratui.tui.glyphs import UNICODE, Glyphs
-from loratui.tui.screens.train_words import cut, duration, memory_text
 from loratui.tui.widgets.changing_lines import Line, Role
 
 _CLOCK = len("10:39:51 ")
@@ -105,7 +105,7 @@ _COMMANDS = {
 def _preflight(event: Event) -> str:
     parts = []
     if isinstance(memory := event.get("peak_memory_bytes"), int):
-        parts.append(f"{memory_text(memory)} of memory")
+        parts.append(f"{memory_size(memory)} of memory")
     if isinstance(pace := event.get("seconds_per_step"), int | float):
         parts.append(f"{pace:.2f} s a step")
     if isinstance(whole := event.get("estimated_seconds"), int | float):
@@ -117,7 +117,7 @@ def _preflight(event: Event) -> str:
 def _saved(event: Event) -> str:
     size = event.get("bytes")
     kind = ", as it is now" if event.get("partial") else ""
-    return f"saved {_name(event)}" + (f" ({size_text(size)}{kind})" if isinstance(size, int) else "")
+    return f"saved {_name(event)}" + (f" ({disk_size(size)}{kind})" if isinstance(size, int) else "")
 
 
 def _name(event: Event) -> str:

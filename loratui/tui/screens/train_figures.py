@@ -4,10 +4,11 @@ import time
 
 from rich.cells import cell_len
 
+from loratui.quantities import countdown, duration
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.moment import Moment
-from loratui.tui.screens.train_words import countdown, cut, duration
 from loratui.tui.widgets.changing_lines import Line, Role
 
 _GAP = 3

@@ -10,14 +10,16 @@ from dataclasses import dataclass
 
 from loratui.dataset.examining import examine_elsewhere
 from loratui.dataset.problems import counted
-from loratui.environment.disks import nearest_existing, size_text
+from loratui.environment.disks import nearest_existing
 from loratui.errors import BaseModelError, DatasetError, LoratuiError, ProfileError
 from loratui.hub.presence import presence
 from loratui.orders.preparing import Order, Prepared, bases_of, prepare_each
+from loratui.paths import shown_path
+from loratui.quantities import disk_size, duration, memory_size
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, cut_middle, wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.settings_estimate import Estimator, Outlook
-from loratui.tui.screens.train_words import cut, duration, memory_text, path_text, wrapped
 from loratui.tui.steps import STEPS
 from loratui.tui.widgets.changing_lines import Line, Role
 
@@ -90,7 +92,7 @@ def _outlook(outlook: Outlook) -> str:
         return time
     about = "" if found.memory_is_measured else "about "
     where = "the GPU" if device.is_gpu else "the RAM"
-    return f"{time}, {about}{memory_text(found.memory)} of {where}'s {memory_text(device.memory)}"
+    return f"{time}, {about}{memory_size(found.memory)} of {where}'s {memory_size(device.memory)}"
 
 
 def step_of(refusal: LoratuiError) -> str:
@@ -129,7 +131,7 @@ def _plan(intention: Intention, width: int, glyphs: Glyphs) -> list[Line]:
     seen = f" {times} {next(iter(repeats))}" if len(repeats) == 1 else ""
     beside = f", and {plan.regularisation_images} of the class in general" if plan.regularisation_images else ""
     row("pictures", f"{plan.images}{seen}{beside}")
-    row("", path_text(profile.dataset.path, room, glyphs), "faint")
+    row("", cut_middle(shown_path(profile.dataset.path), room, glyphs, start=room // 4), "faint")
     row("base", printable(plan.base.name))
     row(
         "steps",
@@ -139,22 +141,22 @@ def _plan(intention: Intention, width: int, glyphs: Glyphs) -> list[Line]:
     if intention.estimate:
         row("takes", intention.estimate)
     lora = next(file for file in plan.files if file.stem == plan.name)
-    row("writes", path_text(lora, room, glyphs))
+    row("writes", cut_middle(shown_path(lora), room, glyphs, start=room // 4))
     others = len(plan.files) - 1 - profile.comparison.enabled
     extras = [f"{counted(others, 'more file')} of earlier epochs"] if others else []
     extras += ["a grid of strengths"] if profile.comparison.enabled else []
     if extras:
         row("", f"and {', '.join(extras)}")
     needed = sum(need.bytes for need in plan.disk)
-    row("disk", f"about {size_text(needed)}; {size_text(intention.free)} are free")
+    row("disk", f"about {disk_size(needed)}; {disk_size(intention.free)} are free")
     for missing in intention.missing:
-        size = f", {size_text(missing.bytes)}" if missing.bytes else ""
+        size = f", {disk_size(missing.bytes)}" if missing.bytes else ""
         row("first", f"{printable(missing.name)} is brought from Hugging Face{size}", "warning")
     return lines
 
 
 def _refusal(refusal: LoratuiError, width: int, glyphs: Glyphs) -> list[Line]:
-    first, *rest = wrapped(printable(refusal.what), width - 2)[:5]
+    first, *rest = wrapped(printable(refusal.what), width - 2)[:5] or [""]
     lines: list[Line] = [((f"{glyphs.cross} ", "error"), (first, "text")), *((("  " + row, "text"),) for row in rest)]
     lines += [(("  " + row, "faint"),) for row in wrapped(printable(refusal.todo), width - 2)[:3] if row]
     step = next((step for step in STEPS if step.id == step_of(refusal)), None)
@@ -179,7 +181,7 @@ def _reasons(intention: Intention, unmet: Mapping[str, Sequence[str]], width: in
     lines: list[Line] = []
     for where, what in said[:_MOST_REASONS]:
         text = f"{where}: {what}" if where else what
-        lines.append(((f"{glyphs.unmet} ", "warning"), (cut(printable(text), width - 2, glyphs), "text")))
+        lines.append(((f"{glyphs.unmet} ", "warning"), (cut(text, width - 2, glyphs), "text")))
     return lines
 
 

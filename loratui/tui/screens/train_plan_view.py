@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from loratui.orders.preparing import Order
+from loratui.tui.fitting import cut
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.train_figures import progress_bar
 from loratui.tui.screens.train_plan import Intention, plan_lines
 from loratui.tui.screens.train_start import Stage
-from loratui.tui.screens.train_words import cut
 from loratui.tui.widgets.changing_lines import ChangingLines, Line, plain
 
 

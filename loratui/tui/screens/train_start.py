@@ -9,18 +9,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from loratui.dataset.examining import examine_elsewhere
-from loratui.environment.disks import size_text
 from loratui.errors import BaseModelError, RunError
 from loratui.hub.downloads import DownloadProgress, find_download, start_download
 from loratui.hub.presence import presence
 from loratui.orders.preparing import Order, Prepared, bases_of, create_all, prepare_each
 from loratui.profile.store import profile_path
+from loratui.quantities import disk_size, duration
 from loratui.runs.directory import RunDirectory
 from loratui.runs.launch import start_again, start_run
 from loratui.runs.queue import ticket_of
 from loratui.runs.try_stopping import make_room
 from loratui.safe_text import printable
-from loratui.tui.screens.train_words import duration
 from loratui.tui.session import Session
 
 _SECONDS_BETWEEN_LOOKS = 0.5
@@ -135,7 +134,7 @@ def _bringing(name: str, base: str, progress: DownloadProgress) -> Stage:
     what = f"Bringing {name} from Hugging Face"
     if not progress.total:
         return Stage(what, None, base)
-    what += f": {size_text(progress.done)} of {size_text(progress.total)}"
+    what += f": {disk_size(progress.done)} of {disk_size(progress.total)}"
     if progress.seconds_left is not None:
         what += f", {duration(progress.seconds_left)} left"
     return Stage(what, progress.done / progress.total, base)

@@ -4,13 +4,13 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
 from loratui.runs.directory import RunDirectory
+from loratui.tui.fitting import cut
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.loss_curve import Curve
 from loratui.tui.moment import Moment
 from loratui.tui.screens.train_end import end_lines
 from loratui.tui.screens.train_events import event_lines
 from loratui.tui.screens.train_figures import head_lines
-from loratui.tui.screens.train_words import cut
 from loratui.tui.widgets.changing_lines import ChangingLines, Line, plain
 from loratui.tui.widgets.gauges import Gauged, gauge_lines
 from loratui.tui.widgets.loss_chart import chart_lines

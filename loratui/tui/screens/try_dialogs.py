@@ -9,9 +9,9 @@ from loratui.hub.presence import presence
 from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST, comparison
 from loratui.tui.dialogs import Ask, Choice, Entry
+from loratui.tui.path_completion import complete_model_file
 from loratui.tui.screens.try_lines import lora_words
 from loratui.tui.screens.try_trial import Trial
-from loratui.tui.widgets.form_paths import complete_path
 
 _ADD, _REMOVE, _BASE, _OTHER_BASE = "add", "remove ", "base ", "other base"
 
@@ -70,7 +70,9 @@ async def ask_others(app: App[int], trial: Trial) -> dict[str, object] | None:
         return {"other_loras": (*others, entry)} if entry else None
     if said == _OTHER_BASE:
         text = "A .safetensors file, a diffusers folder, or a Hugging Face id that was downloaded."
-        name = await app.push_screen_wait(Entry("Another base", text, complete=complete_path, check=base_complaint))
+        name = await app.push_screen_wait(
+            Entry("Another base", text, complete=complete_model_file, check=base_complaint)
+        )
         return {"base": "" if name == own else name} if name else None
     if said.startswith(_REMOVE):
         place = int(said.removeprefix(_REMOVE))
@@ -97,7 +99,7 @@ def _about_base(base: str, trial: Trial) -> str:
 
 def _lora_entry() -> Entry:
     text = "Its file and, after a colon, its strength: ~/loras/emi_style.safetensors:0.6"
-    return Entry("Add a LoRA", text, complete=complete_path, check=_lora_complaint)
+    return Entry("Add a LoRA", text, complete=complete_model_file, check=_lora_complaint)
 
 
 def _lora_complaint(entry: str) -> str:

@@ -5,14 +5,16 @@ Each is made for a width and is never cut in the middle of a letter.
 
 from pathlib import Path
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 
 from loratui.environment.transfer import login, scp_from_here
 from loratui.generation.grid_picture import BANDS
+from loratui.paths import shown_path
 from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, cut_middle, cut_start
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.try_trial import Trial
 
@@ -34,8 +36,8 @@ _STANDING = {
 
 def prompt_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     """The prompt in quotes, as much as fits."""
-    text = " ".join(printable(line) for line in trial.wish.prompt.splitlines())
-    return Content.assemble((fit(f"“{text}”", width, glyphs), "bold"))
+    text = " ".join(trial.wish.prompt.splitlines())
+    return Content.assemble((cut(f"“{text}”", width, glyphs), "bold"))
 
 
 def facts_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
@@ -53,7 +55,7 @@ def facts_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     is_kept = kept is not None and kept.label == file.label
     keeping = "   " * bool(row) + f"kept {kept.strength:g}" if kept is not None and is_kept else ""
     right = cell_len(row) + cell_len(keeping)
-    left = fit("   ".join(facts), width - right - 2 * bool(right), glyphs)
+    left = cut("   ".join(facts), width - right - 2 * bool(right), glyphs)
     return Content.assemble(left, " " * (width - cell_len(left) - right), row, (keeping, "$text-success"))
 
 
@@ -88,24 +90,24 @@ def state_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     session = trial.session
     if session.refusal is not None:
         words = f"{session.refusal.what} {session.refusal.todo}"
-        return Content.assemble((fit(printable(words), width, glyphs), "$text-warning"))
+        return Content.assemble((cut(words, width, glyphs), "$text-warning"))
     if session.pending:
         return _at_work(trial, width, glyphs)
     if trial.missing:
         wanted = "without" if trial.strength == 0 else f"without and with {label(trial.strength)}"
         wanted = wanted if len(trial.missing) == 2 or trial.missing == (0.0,) else f"with {label(trial.strength)}"
         unfinished = "" if trial.is_finished else " The run is not finished; this is a saved epoch."
-        return Content(fit(f"Not drawn yet: Enter draws {wanted}.{unfinished}", width, glyphs))
-    return Content.assemble((fit(ADVICE, width, glyphs), "$faint"))
+        return Content(cut(f"Not drawn yet: Enter draws {wanted}.{unfinished}", width, glyphs))
+    return Content.assemble((cut(ADVICE, width, glyphs), "$faint"))
 
 
 def tag_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     """The tag for prompts, and where the grid is."""
-    tag = fit(printable(trial.tag), width, glyphs)
+    tag = cut(trial.tag, width, glyphs)
     room = width - cell_len(tag) - 4
     if trial.grid is None:
-        return Content.assemble((tag, "$text-accent"), "    ", (fit("no grid yet: f draws it", room, glyphs), "$faint"))
-    grid = f"grid: {fit_end(short(trial.grid), room - 6, glyphs)}" if room > 18 else ""
+        return Content.assemble((tag, "$text-accent"), "    ", (cut("no grid yet: f draws it", room, glyphs), "$faint"))
+    grid = f"grid: {cut_start(shown_path(trial.grid), room - 6, glyphs)}" if room > 18 else ""
     return Content.assemble((tag, "$text-accent"), "    ", grid)
 
 
@@ -114,7 +116,7 @@ def fetch_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     file = trial.grid or trial.file.path
     if login() is None:
         return Content("")
-    return Content.assemble((fit_middle(printable(scp_from_here(file)), width, glyphs), "$faint"))
+    return Content.assemble((cut_middle(scp_from_here(file), width, glyphs), "$faint"))
 
 
 def plain_lines(trial: Trial, refused: str = "") -> list[str]:
@@ -146,37 +148,6 @@ def lora_words(entry: str) -> str:
     return f"{printable(Path(path).stem)} {strength:g}"
 
 
-def short(path: Path) -> str:
-    """A path from the home on, where it lies there."""
-    try:
-        return printable(f"~/{path.relative_to(Path.home())}")
-    except (ValueError, RuntimeError):
-        return printable(path)
-
-
-def fit(text: str, width: int, glyphs: Glyphs) -> str:
-    """As much of a text as fits, with a sign where something is left out."""
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis
-
-
-def fit_end(text: str, width: int, glyphs: Glyphs) -> str:
-    """As much of the end of a text as fits: a path tells most there."""
-    if cell_len(text) <= width:
-        return text
-    kept = text
-    while kept and cell_len(kept) > width - 1:
-        kept = kept[1:]
-    return glyphs.ellipsis + kept
-
-
-def fit_middle(text: str, width: int, glyphs: Glyphs) -> str:
-    """As much of the beginning and the end of a text as fits: a command tells by both."""
-    if cell_len(text) <= width:
-        return text
-    head = set_cell_size(text, width // 2).rstrip()
-    return head + fit_end(text, width - cell_len(head), glyphs)
-
-
 def _mark(trial: Trial, strength: float, glyphs: Glyphs) -> tuple[str, str]:
     if trial.picture(strength) is not None:
         return glyphs.check, "$text-success"
@@ -194,7 +165,7 @@ def _at_work(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     else:
         words = _STANDING[session.standing] + (" the grid" if is_grid and session.standing == "drawing" else "")
     if not of or session.standing != "drawing":
-        return Content(fit(f"{words.rstrip('.')}{glyphs.ellipsis}   x stops", width, glyphs))
+        return Content(cut(f"{words.rstrip('.')}{glyphs.ellipsis}   x stops", width, glyphs))
     long = max(10, min(30, width - cell_len(words) - 24))
     full = round(long * done / of)
     bar = (glyphs.bar_full * full, "$text-accent"), (glyphs.bar_empty * (long - full), "$faint")

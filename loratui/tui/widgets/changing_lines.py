@@ -5,7 +5,7 @@ of figures would send.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, cast
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,6 +18,7 @@ from textual.widget import Widget
 Role = Literal["text", "strong", "faint", "accent", "second", "rule", "good", "warning", "error"]
 Line = Sequence[tuple[str, Role]]
 _Cell = tuple[str, Role]
+_BOLD = "bold "
 
 
 class ChangingLines(Widget):
@@ -103,12 +104,19 @@ class ChangingLines(Widget):
         return Strip([*pieces, Segment(text, self._style(role or "text"))], self.size.width)
 
     def _style(self, role: Role) -> Style:
-        return self.get_component_rich_style(f"lines--{role}")
+        own = role.removeprefix(_BOLD)
+        style = self.get_component_rich_style(f"lines--{own}")
+        return style if own == role else style + Style(bold=True)
 
     def _lay_out(self) -> None:
         width, height = self.size
         self._laid_out = self.size
         self._cells = [_cells_of(line, width) for line in self._lines[:height]]
+
+
+def in_bold(line: Line) -> Line:
+    """The same line, each piece in its own colour."""
+    return [(text, cast("Role", _BOLD + role)) for text, role in line]
 
 
 def plain(lines: Iterable[Line]) -> str:

@@ -13,13 +13,14 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import Input
 
-from loratui.safe_text import printable
 from loratui.tui.glyphs import UNICODE, Glyphs
+from loratui.tui.path_completion import complete_path
+from loratui.tui.widgets.completing_field import Complete, CompletingField
 from loratui.tui.widgets.form_dialogs import Check, Choices, Entries
-from loratui.tui.widgets.form_editor import Complete, Editor
+from loratui.tui.widgets.form_editor import Editor
 from loratui.tui.widgets.form_lines import NO, VALUE_COLUMN, YES, Kind, Row
-from loratui.tui.widgets.form_paths import complete_path, last_parts
 from loratui.tui.widgets.form_view import RowsView
+from loratui.tui.widgets.row_field import RowField
 
 __all__ = ["NO", "YES", "Check", "Complete", "Kind", "Row", "RowsForm"]
 
@@ -190,8 +191,7 @@ class RowsForm(RowsView, can_focus=True):
         if editor is None or event.input is not editor or event.value == editor.row_text:
             return
         editor.row_text = event.value
-        if event.value != editor.completed:
-            self._candidates = ()
+        self._completions_told = ""
         if self._searching:
             self._listing.query = event.value
             self._choose()
@@ -204,7 +204,7 @@ class RowsForm(RowsView, can_focus=True):
         if self.app.app_focus and event.input is self._editor:
             self._close()
 
-    def on_editor_left(self, event: Editor.Left) -> None:
+    def on_row_field_left(self, event: RowField.Left) -> None:
         """End editing, and go on to a neighbour if an arrow did it."""
         event.stop()
         if self._searching and event.escaped:
@@ -214,11 +214,10 @@ class RowsForm(RowsView, can_focus=True):
         if event.rows:
             self.action_move(event.rows)
 
-    def on_editor_candidates(self, event: Editor.Candidates) -> None:
+    def on_completing_field_completed(self, event: CompletingField.Completed) -> None:
         """List what the text may become."""
         event.stop()
-        names = [printable(name) for name in last_parts(event.found)]
-        self._candidates = tuple(names) if len(names) > 1 else () if names else ("Nothing begins like that.",)
+        self._completions_told = event.told
         self._redraw()
 
     def _answered(self, row_id: str, text: str | None) -> None:
@@ -246,7 +245,7 @@ class RowsForm(RowsView, can_focus=True):
 
     def _close(self) -> None:
         editor, self._editor = self._editor, None
-        self._searching, self._candidates = False, ()
+        self._searching, self._completions_told = False, ""
         if editor is not None:
             editor.remove()
         self._choose()

@@ -4,13 +4,13 @@ Knows text and widths; where the cursor is and what a key does is `form.py`'s ma
 """
 
 import re
-import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from rich.cells import cell_len, chop_cells, set_cell_size
+from rich.cells import cell_len, set_cell_size
 
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut, cut_start, wrapped
 from loratui.tui.glyphs import Glyphs
 
 if TYPE_CHECKING:
@@ -83,11 +83,11 @@ def row_parts(row: Row, width: int, glyphs: Glyphs, *, at_cursor: bool) -> Parts
     mark = glyphs.unmet if row.complaint else glyphs.dot if row.changed else " "
     parts: Parts = [
         (sign, "cursor"),
-        (cut(printable(row.label), LABEL_WIDTH, glyphs, pad=True), "label"),
+        (cut(row.label, LABEL_WIDTH, glyphs, pad=True), "label"),
         (f" {mark} ", "complaint" if row.complaint else "mark"),
     ]
     room = width - VALUE_COLUMN - 1
-    value = cut(printable(row.value), room, glyphs, keep_end=row.kind == "path")
+    value = (cut_start if row.kind == "path" else cut)(row.value, room, glyphs)
     note = printable(row.note)
     parts.append((value, "complaint" if row.complaint else "value"))
     used = cell_len(value)
@@ -99,32 +99,6 @@ def row_parts(row: Row, width: int, glyphs: Glyphs, *, at_cursor: bool) -> Parts
         used += gap + cell_len(note)
     parts.append((" " * (width - VALUE_COLUMN - used), "value"))
     return parts
-
-
-def cut(text: str, width: int, glyphs: Glyphs, *, keep_end: bool = False, pad: bool = False) -> str:
-    """`text` in at most `width` cells, with a sign where something was left out."""
-    if cell_len(text) <= width:
-        return set_cell_size(text, width) if pad else text
-    if width <= 1:
-        return glyphs.ellipsis[:width]
-    if not keep_end:
-        shorter = set_cell_size(text, width - 1) + glyphs.ellipsis
-    else:
-        kept = text
-        while cell_len(kept) > width - 1:
-            kept = kept[1:]
-        shorter = glyphs.ellipsis + kept
-    return set_cell_size(shorter, width) if pad else shorter
-
-
-def wrapped(text: str, width: int) -> list[str]:
-    """`text` in lines of at most `width` cells, broken at spaces where that is possible."""
-    lines: list[str] = []
-    for paragraph in text.splitlines():
-        for line in textwrap.wrap(paragraph, max(width, 1), break_on_hyphens=False) or [""]:
-            # Full-width letters take two cells each: textwrap counts them as one.
-            lines += [line] if cell_len(line) <= width else chop_cells(line, width)
-    return lines
 
 
 def rule_parts(listing: "Listing", width: int, glyphs: Glyphs, *, searching: bool) -> Parts:

@@ -12,8 +12,9 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from loratui.tui.fitting import wrapped
 from loratui.tui.glyphs import Glyphs
-from loratui.tui.widgets.form_lines import Part, Parts, Row, help_parts, row_parts, rule_parts, wrapped
+from loratui.tui.widgets.form_lines import Part, Parts, Row, help_parts, row_parts, rule_parts
 from loratui.tui.widgets.form_listing import Listing
 
 _PARTS: tuple[Part, ...] = ("cursor", "label", "mark", "value", "note", "complaint", "heading", "help", "rule")
@@ -48,7 +49,7 @@ class RowsView(Widget):
         self._glyphs = glyphs
         self._listing = Listing(rows)
         self._searching = False
-        self._candidates: tuple[str, ...] = ()
+        self._completions_told = ""
         self._drawn: list[tuple[Parts, bool]] = []
 
     def _lines_for_rows(self) -> int:
@@ -107,8 +108,8 @@ class RowsView(Widget):
             yield [(f" {text}", part)], False
 
     def _text_below(self, width: int) -> Parts:
-        if self._candidates:
-            below: Parts = [(line, "help") for line in wrapped("   ".join(self._candidates), width)[: self._help_rows]]
+        if self._completions_told:
+            below: Parts = [(line, "help") for line in wrapped(self._completions_told, width)[: self._help_rows]]
         else:
             below = help_parts(self._listing.row, width, self._help_rows, self._glyphs)
         return below + [("", "help")] * (self._help_rows - len(below))

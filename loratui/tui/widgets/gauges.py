@@ -7,14 +7,15 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from loratui.environment.gauges import GpuReading, Reading
+from loratui.quantities import disk_size, memory_gigabytes, memory_size
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.changing_lines import Line
 
-_GIB = 1 << 30
 CPU = -1
 _LABEL = 5
 _REMEMBERED = 120
@@ -83,34 +84,34 @@ def gauge_lines(gauged: Gauged, glyphs: Glyphs, width: int, *, details: bool = F
         lines += _gpu(gauged, glyphs, width, details=details)
         lines += [_further(gpu, glyphs, width) for gpu in gauged.gpus[1:]]
     else:
-        lines.append(((_cut(gauged.without_gpu, width, glyphs), "text"),))
+        lines.append(((cut(gauged.without_gpu, width, glyphs), "text"),))
         if memory.peak:
-            lines.append(_figure("peak of this run", f"{_gib(memory.peak)} GB", width))
-    ram = f"{_gib(reading.memory_used)}/{_gib(reading.memory_total)} GB"
+            lines.append(_figure("peak of this run", memory_size(memory.peak), width))
+    ram = f"{memory_gigabytes(reading.memory_used)}/{memory_gigabytes(reading.memory_total)} GB"
     lines.append(_gauge("RAM", reading.memory_used / max(reading.memory_total, 1), ram, glyphs, width))
     cpu = f"{round(reading.cpu_percent)} %"
     lines.append(_gauge("CPU", reading.cpu_percent / 100, cpu, glyphs, width))
     if not gauged.gpus:
         lines.append(_past(gauged.loads.get(CPU, ()), "", "text", glyphs, width))
     if details and reading.process_memory is not None:
-        lines.append(_figure("of it the run", f"{_gib(reading.process_memory)} GB", width))
+        lines.append(_figure("of it the run", memory_size(reading.process_memory), width))
     if details and gauged.disk_free is not None:
-        lines.append(_figure("disk free", f"{gauged.disk_free / 1e9:,.0f} GB", width))
+        lines.append(_figure("disk free", disk_size(gauged.disk_free), width))
     return lines
 
 
 def _gpu(gauged: Gauged, glyphs: Glyphs, width: int, *, details: bool) -> list[Line]:
     gpu, memory, loads = gauged.gpus[0], gauged.memory, gauged.loads.get(gauged.gpus[0].index, ())
     name = printable(gpu.name).removeprefix("NVIDIA ").removeprefix("GeForce ")
-    used, total = _gib(gpu.memory_used), _gib(gpu.memory_total)
+    used, total = memory_gigabytes(gpu.memory_used), memory_gigabytes(gpu.memory_total)
     lines: list[Line] = [
-        ((_cut(f"GPU {gpu.index} {name}", width, glyphs), "strong"),),
+        ((cut(f"GPU {gpu.index} {name}", width, glyphs), "strong"),),
         _gauge("VRAM", gpu.memory_used / max(gpu.memory_total, 1), f"{used}/{total} GB", glyphs, width),
     ]
     if memory.peak:
-        lines.append(_figure("peak of this run", f"{_gib(memory.peak)} GB", width))
+        lines.append(_figure("peak of this run", memory_size(memory.peak), width))
     if details and memory.reserved:
-        lines.append(_figure("reserved by it", f"{_gib(memory.reserved)} GB", width))
+        lines.append(_figure("reserved by it", memory_size(memory.reserved), width))
     if gpu.load_percent is not None:
         lines.append(_gauge("load", gpu.load_percent / 100, f"{gpu.load_percent} %", glyphs, width))
     if gpu.celsius is not None or loads:
@@ -124,7 +125,7 @@ def _gpu(gauged: Gauged, glyphs: Glyphs, width: int, *, details: bool) -> list[L
 
 def _further(gpu: GpuReading, glyphs: Glyphs, width: int) -> Line:
     load = "" if gpu.load_percent is None else f" {gpu.load_percent:>3} %"
-    text = f"{_gib(gpu.memory_used)}/{_gib(gpu.memory_total)}{load}"
+    text = f"{memory_gigabytes(gpu.memory_used)}/{memory_gigabytes(gpu.memory_total)}{load}"
     return _gauge(f"GPU {gpu.index}", gpu.memory_used / max(gpu.memory_total, 1), text, glyphs, width)
 
 
@@ -156,13 +157,3 @@ def _past(loads: Sequence[int], value: str, role: str, glyphs: Glyphs, width: in
 
 def _figure(label: str, value: str, width: int) -> Line:
     return ((label, "faint"), (value.rjust(width - cell_len(label)), "text"))
-
-
-def _gib(number: int) -> str:
-    """As memory is sold: 8.0 for a card of 8 GB."""
-    size = number / _GIB
-    return f"{size:.1f}" if size < 99.95 else f"{size:.0f}"
-
-
-def _cut(text: str, width: int, glyphs: Glyphs) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + glyphs.ellipsis

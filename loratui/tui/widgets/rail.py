@@ -2,11 +2,12 @@
 
 import time
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
 from loratui.safe_text import printable
+from loratui.tui.fitting import cut
 from loratui.tui.session import Session
 from loratui.tui.steps import STEPS
 
@@ -45,8 +46,7 @@ class Rail(Static):
         name = printable(self._session.name)
         with_program = f" {_PROGRAM}  {name}"
         left = with_program if cell_len(with_program) <= room else f" {name}"
-        if cell_len(left) > room:
-            left = set_cell_size(left, max(0, room - 1)) + self._session.glyphs.ellipsis
+        left = cut(left, room, self._session.glyphs)
         gap = max(1, width - cell_len(left) - steps.cell_length - len(clock) - 2)
         before = min(gap, 3)
         return Content.assemble(

@@ -1,7 +1,6 @@
 """Folders of pictures with everything that can be odd about them, and the wizard that looks at them."""
 
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from textual.pilot import Pilot
 from loratui.profile.schema import Profile
 from loratui.profile.store import profile_path, write_profile
 from loratui.tui.screens.pictures import PicturesScreen
-from tests.wizard import screen_text, wizard
+from tests.wizard import screen_text, until, wizard
 
 COLOURS = ("firebrick", "seagreen", "royalblue", "goldenrod", "rebeccapurple", "coral", "teal", "slategray")
 CAPTION = "cute girl, smiling, closed eyes, long hair, brown hair, wavy hair, cardigan, upper body"
@@ -78,15 +77,6 @@ def screen(pilot: Pilot[int]) -> PicturesScreen:
 async def looked(pilot: Pilot[int]) -> None:
     """Wait until the pictures have been looked through, and what came of it is drawn."""
     await until(pilot, lambda: screen(pilot).is_settled)
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Wait for a condition."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "\n".join(screen_text(pilot))
-        await pilot.pause(0.02)
-    await pilot.pause()
 
 
 def seen(pilot: Pilot[int]) -> str:

@@ -1,14 +1,12 @@
 """Signing in is reached from every screen, by its key and by its name."""
 
-import time
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
-from tests.wizard import screen_text, wizard
+from tests.wizard import see, wizard
 
 
 @pytest.fixture(autouse=True)
@@ -18,40 +16,33 @@ def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN", raising=False)
 
 
-async def until(pilot: Pilot[int], text: str, seconds: float = 15.0) -> None:
-    deadline = time.monotonic() + seconds
-    while text not in "\n".join(lines := screen_text(pilot)):
-        assert time.monotonic() < deadline, "\n".join([f"{text!r} never came:", *lines])
-        await pilot.pause(0.02)
-
-
 @pytest.mark.parametrize("mode", ["home", "system", "model", "pictures", "settings", "train", "try"])
 async def test_its_key_leads_to_model_and_asks_there(mode: str) -> None:
     new_profile("emi", Profile())
     async with wizard(profile="emi", mode=mode) as pilot:
         await pilot.press("at")
-        await until(pilot, "Sign in by code")
+        await see(pilot, "Sign in by code")
         assert pilot.app.current_mode == "model"
         await pilot.press("escape")
-        await until(pilot, "Hugging Face: nobody is signed in")
+        await see(pilot, "Hugging Face: nobody is signed in")
 
 
 async def test_it_is_a_command() -> None:
     new_profile("emi", Profile())
     async with wizard(profile="emi", mode="settings") as pilot:
         await pilot.press("colon")
-        await until(pilot, "Search for commands")
+        await see(pilot, "Search for commands")
         await pilot.press(*"account")
-        await until(pilot, "Account  (@)")
+        await see(pilot, "Account  (@)")
         await pilot.pause(0.3)
         await pilot.press("enter")
-        await until(pilot, "Sign in by code")
+        await see(pilot, "Sign in by code")
 
 
 async def test_without_a_profile_it_is_asked_on_the_spot() -> None:
     async with wizard() as pilot:
         await pilot.press("at")
-        await until(pilot, "Sign in by code")
+        await see(pilot, "Sign in by code")
         assert pilot.app.current_mode == "home"
         await pilot.press("down", "enter")
-        await until(pilot, "Paste a token")
+        await see(pilot, "Paste a token")

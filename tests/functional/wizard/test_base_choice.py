@@ -7,10 +7,10 @@ from textual import events
 from textual.widgets import Input
 
 from loratui.profile.schema import Profile
-from loratui.profile.store import load_profile, new_profile
+from loratui.profile.store import load_profile
 from loratui.tui.base_choice import choose_base
 from loratui.tui.session import Session
-from tests.wizard import screen_text, wizard
+from tests.wizard import new_session, screen_text, wizard
 
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -18,10 +18,7 @@ SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 @pytest.fixture
 def session() -> Session:
     """A session with a new profile."""
-    new_profile("emi", Profile())
-    session = Session()
-    session.open("emi")
-    return session
+    return new_session()
 
 
 def test_the_resolution_follows_the_base_there_and_back(session: Session) -> None:

@@ -13,24 +13,16 @@ from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
 from loratui.runs.directory import RunDirectory
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.wizard import screen_text, wizard
-
-
-async def until(pilot: Pilot[int], text: str, seconds: float = 10.0) -> list[str]:
-    deadline = time.monotonic() + seconds
-    while text not in "\n".join(lines := screen_text(pilot)):
-        assert time.monotonic() < deadline, "\n".join([f"{text!r} never came:", *lines])
-        await pilot.pause(0.02)
-    return lines
+from tests.wizard import at_mode, see, session_of, wizard
 
 
 async def choose(pilot: Pilot[int], letters: str, expected: str) -> None:
     """Open the palette, type, and take the first hit."""
     await pilot.press("colon")
-    await until(pilot, "Search for commands")
+    await see(pilot, "Search for commands")
     assert isinstance(pilot.app.screen, CommandPalette)
     await pilot.press(*("space" if letter == " " else letter for letter in letters))
-    await until(pilot, expected)
+    await see(pilot, expected)
     # The palette shows the hit before it can be taken.
     await pilot.pause(0.3)
     await pilot.press("enter")
@@ -45,18 +37,11 @@ def run(tmp_path: Path) -> RunDirectory:
     return new_run(profile, runs_directory())
 
 
-async def at_mode(pilot: Pilot[int], mode: str) -> None:
-    deadline = time.monotonic() + 10
-    while pilot.app.current_mode != mode:
-        assert time.monotonic() < deadline, "\n".join([f"It never came to {mode}:", *screen_text(pilot)])
-        await pilot.pause(0.02)
-
-
 async def test_every_key_that_works_here_is_a_command_with_its_sentence(run: RunDirectory) -> None:
     async with wizard((120, 60)) as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await pilot.press("colon")
-        lines = await until(pilot, "Duplicate  (c)")
+        lines = await see(pilot, "Duplicate  (c)")
         text = "\n".join(lines)
         for label in ("New  (n)", "Remove  (Del)", "Rename  (m)", "Help  (?)"):
             assert label in text
@@ -68,21 +53,21 @@ async def test_every_key_that_works_here_is_a_command_with_its_sentence(run: Run
 
 async def test_a_command_acts_on_the_screen_behind_the_palette(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await choose(pilot, "dupl", "Duplicate  (c)")
-        await until(pilot, "The name of the copy of emi.")
+        await see(pilot, "The name of the copy of emi.")
 
 
 async def test_a_step_is_a_command(run: RunDirectory) -> None:
     async with wizard(profile="emi") as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await choose(pilot, "settings", "Settings  (4)")
         await at_mode(pilot, "settings")
 
 
 async def test_quit_is_a_command(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await choose(pilot, "quit", "Quit  (q)")
         deadline = time.monotonic() + 10
         while pilot.app.return_code is None and time.monotonic() < deadline:
@@ -93,18 +78,18 @@ async def test_quit_is_a_command(run: RunDirectory) -> None:
 async def test_profiles_and_runs_are_found_by_name(run: RunDirectory) -> None:
     new_profile("cat", Profile())
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await choose(pilot, "open profile cat", "Open profile cat")
         await at_mode(pilot, "pictures")
-        assert pilot.app.session.name == "cat"  # type: ignore[attr-defined]
+        assert session_of(pilot).name == "cat"
         await choose(pilot, "attach run 2", f"Attach run {run.name}")
         await at_mode(pilot, "train")
-        assert pilot.app.session.run.path == run.path  # type: ignore[attr-defined]
+        assert session_of(pilot).run.path == run.path
 
 
 async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await choose(pilot, "theme light", "Theme light")
         assert pilot.app.theme == "light"
     async with wizard() as pilot:
@@ -114,22 +99,22 @@ async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
 @pytest.mark.parametrize("pause", [0.0, 0.005, 0.02, 0.05])
 async def test_it_may_be_closed_before_it_has_found_anything(run: RunDirectory, pause: float) -> None:
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         for _ in range(5):
             await pilot.press("colon")
             for key in ("enter", "x", "escape", "escape"):
                 await asyncio.sleep(pause)
                 await pilot.press(key)
-        await until(pilot, "? Help")
+        await see(pilot, "? Help")
 
 
 async def test_a_name_is_never_markup(run: RunDirectory) -> None:
     (profiles_directory() / "[blink]x[-].toml").write_text("schema = 1\n")
     (profiles_directory() / "y\x1b[31m.toml").write_text("schema = 1\n")
     async with wizard() as pilot:
-        await until(pilot, "6 in pictures")
+        await see(pilot, "6 in pictures")
         await pilot.press("colon")
-        await until(pilot, "Search for commands")
+        await see(pilot, "Search for commands")
         await pilot.press(*"profile")
-        lines = await until(pilot, "Open profile [blink]x[-]")
+        lines = await see(pilot, "Open profile [blink]x[-]")
         assert any(r"Open profile y\x1b[31m" in line for line in lines)

@@ -1,102 +1,35 @@
-"""Step 2 against a stub hub on loopback: bases that are found, named, gated, missing, downloaded; and the account."""
+"""Step 2 against a stub hub on loopback: bases that are found, named, gated, missing and downloaded."""
 
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from textual import events
 from textual.pilot import Pilot
-from textual.widgets import Input
 
 from loratui.hub.cache import partial_bytes
 from loratui.hub.downloads import find_download
 from loratui.profile.store import load_profile, new_profile
 from loratui.tui.screens.model_list import BaseList
+from tests.functional.wizard.model_bases import TOKEN, name_base, see
 from tests.small_dataset import small_profile
-from tests.unit.hub.checkpoints import SDXL, diffusers_files, write_checkpoint, write_in_cache
-from tests.unit.hub.in_process import use_endpoint, use_stub
-from tests.unit.hub.stub_hub import StubAccount, StubHub
-from tests.wizard import screen_text, wizard
-
-TOKEN = "hf_laptopTokenThatIsNotReal"
-WORK = "hf_workTokenThatIsNotReal"
-LARGE = 12_000_000
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A person's home with bases of three kinds, and a profile on the demo's."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.setattr("loratui.hub.on_disk._SHARED_PARENTS", ())
-    write_in_cache(tmp_path / "hf", "emi/cached", diffusers_files())
-    write_checkpoint(tmp_path / "webui_forge" / "models" / "Stable-diffusion" / "counterfeit.safetensors")
-    write_checkpoint(tmp_path / "ComfyUI" / "models" / "checkpoints" / "xl.safetensors", SDXL)
-    new_profile("emi", small_profile(Path("demo"), tmp_path / "pictures", tmp_path / "output"))
-    return tmp_path
-
-
-@pytest.fixture
-def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
-    """A hub with an open base, a gated one and a large one; nobody is signed in."""
-    repositories = {
-        "emi/open": diffusers_files(),
-        "emi/gated": diffusers_files(),
-        "emi/large": diffusers_files(large=LARGE),
-    }
-    with StubHub(repositories, gated=("emi/gated",)) as stub:
-        stub.accounts = {TOKEN: StubAccount(), WORK: StubAccount(token_name="work", role="write")}
-        stub.licences = {"emi/open": "creativeml-openrail-m"}
-        use_stub(stub, home / "hf", monkeypatch)
-        yield stub
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "\n".join(screen_text(pilot))
-        await pilot.pause(0.02)
-
-
-async def see(pilot: Pilot[int], text: str) -> str:
-    """Wait until `text` is on the screen, across the ends of lines too, and return the line that it begins in."""
-    found: list[str] = []
-
-    def is_there() -> bool:
-        lines = [line.strip() for line in screen_text(pilot)]
-        found[:] = [line for line in lines if text in line] or ([text] if text in " ".join(lines) else [])
-        return bool(found)
-
-    await until(pilot, is_there)
-    return found[0]
-
-
-async def type_text(pilot: Pilot[int], text: str) -> None:
-    """Paste, which is one event for any text."""
-    pilot.app.screen.query_one(Input).post_message(events.Paste(text))
-    await pilot.pause()
-
-
-async def name_base(pilot: Pilot[int], text: str) -> None:
-    await see(pilot, "Type a hub id")
-    await pilot.press("end", "enter")
-    await see(pilot, "Tab complete")
-    await type_text(pilot, text)
-    await pilot.press("enter")
+from tests.unit.hub.checkpoints import write_checkpoint
+from tests.unit.hub.in_process import use_endpoint
+from tests.unit.hub.stub_hub import StubHub
+from tests.wizard import paste, screen_text, session_of, until, wizard
 
 
 async def test_bases_on_the_disk_are_listed_and_enter_takes_one(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
-        assert (await see(pilot, "emi/cached")).split()[1:] == ["SD", "1.x", "1", "kB", "HF", "cache"]
-        assert (await see(pilot, "counterfeit ")).split()[1:] == ["SD", "1.x", "1", "kB", "Forge"]
+        assert (await see(pilot, "emi/cached")).split()[1:] == ["SD", "1.x", "478", "B", "HF", "cache"]
+        assert (await see(pilot, "counterfeit ")).split()[1:] == ["SD", "1.x", "1.3", "kB", "Forge"]
         assert "✓ demo" in await see(pilot, "built in")
         await pilot.press("home", "enter")
         assert "✓ emi/cached" in await see(pilot, "✓ emi/cached")
         assert load_profile("emi").model.base == "emi/cached"
-        await until(pilot, lambda: pilot.app.session.unmet("model") == ())
+        await until(pilot, lambda: session_of(pilot).unmet("model") == ())
 
 
 async def test_the_cursor_goes_to_another_base_of_the_profile_and_else_stays(hub: StubHub, home: Path) -> None:
@@ -104,7 +37,7 @@ async def test_the_cursor_goes_to_another_base_of_the_profile_and_else_stays(hub
     async with wizard(profile="emi", mode="model") as pilot:
         await until(pilot, lambda: _cursor(pilot) == "demo")
         await pilot.press("h")
-        pilot.app.session.open("cat")
+        session_of(pilot).open("cat")
         pilot.app.show_step("model")
         await until(pilot, lambda: _cursor(pilot) == "emi/cached")
         await pilot.press("down")
@@ -113,7 +46,7 @@ async def test_the_cursor_goes_to_another_base_of_the_profile_and_else_stays(hub
         await pilot.pause(0.3)
         assert _cursor(pilot) == "counterfeit"
         # A base that has no row yet is gone to once it has one.
-        pilot.app.session.change("model.base", "emi/open")
+        session_of(pilot).change("model.base", "emi/open")
         await until(pilot, lambda: _cursor(pilot) == "emi/open")
 
 
@@ -139,10 +72,10 @@ async def test_a_base_is_named_by_address_or_path_and_remembered(hub: StubHub, h
         await see(pilot, "licence creativeml-openrail-m, open to everybody")
         assert load_profile("emi").model.base == "emi/open"
         await see(pilot, "to fetch: w brings it now, else the training does")
-        assert pilot.app.session.unmet("model") == ()
+        assert session_of(pilot).unmet("model") == ()
         await pilot.press("end", "enter")
         await see(pilot, "Tab complete")
-        await type_text(pilot, f"{home}/elsewh")
+        await paste(pilot, f"{home}/elsewh")
         await pilot.press("tab", "tab")
         await see(pilot, "mix.safetensors")
         await pilot.press("enter")
@@ -161,7 +94,7 @@ async def test_what_the_hub_does_not_have_is_said_and_is_unmet(hub: StubHub, bas
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, base)
         await see(pilot, sentence)
-        assert pilot.app.session.unmet("model") == (sentence,)
+        assert session_of(pilot).unmet("model") == (sentence,)
         assert not [line for line in screen_text(pilot) if "hf auth login" in line]
 
 
@@ -183,7 +116,7 @@ async def test_without_a_hub_it_says_so_and_keeps_working(home: Path, monkeypatc
         await see(pilot, "is not (completely) on this computer, and the hub cannot be reached.")
         await pilot.press("home", "enter")
         await until(pilot, lambda: load_profile("emi").model.base == "emi/cached")
-        await until(pilot, lambda: pilot.app.session.unmet("model") == ())
+        await until(pilot, lambda: session_of(pilot).unmet("model") == ())
 
 
 async def test_a_base_that_the_disk_cannot_take_is_unmet(hub: StubHub, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -191,113 +124,17 @@ async def test_a_base_that_the_disk_cannot_take_is_unmet(hub: StubHub, monkeypat
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, "emi/open")
         await see(pilot, "There is not enough disk space for emi/open.")
-        assert pilot.app.session.unmet("model")
-
-
-async def test_a_gated_base_is_opened_by_signing_in_with_a_token_that_is_never_seen(hub: StubHub, home: Path) -> None:
-    hub.accounts[TOKEN].may_open = ("emi/gated",)
-    async with wizard(profile="emi", mode="model") as pilot:
-        await name_base(pilot, "emi/gated")
-        await see(pilot, "emi/gated is gated: its owner asks everyone to accept conditions first.")
-        await see(pilot, f"Open {hub.endpoint}/emi/gated in a browser")
-        assert pilot.app.session.unmet("model")
-        await pilot.press("at")
-        await see(pilot, "Nobody is signed in")
-        await pilot.press("down", "enter")
-        await see(pilot, "Paste a token")
-        await type_text(pilot, "not a token")
-        await see(pilot, "A token has only letters, digits and _")
-        await pilot.press("ctrl+u")
-        await type_text(pilot, TOKEN)
-        assert TOKEN not in pilot.app.export_screenshot()
-        await pilot.press("enter")
-        await see(pilot, "Hugging Face: emi, read token laptop.")
-        await see(pilot, "gated, and open to you")
-        await until(pilot, lambda: pilot.app.session.unmet("model") == ())
-        assert TOKEN not in pilot.app.export_screenshot()
-    holders = {path.name for path in home.rglob("*") if path.is_file() and TOKEN.encode() in path.read_bytes()}
-    assert holders == {"token", "stored_tokens"}
-
-
-async def test_a_revoked_token_is_refused_in_words(hub: StubHub) -> None:
-    async with wizard(profile="emi", mode="model") as pilot:
-        await pilot.press("at")
-        await see(pilot, "Paste a token")
-        await pilot.press("down", "enter")
-        await type_text(pilot, "hf_revoked")
-        await pilot.press("enter")
-        assert "hf_revoked" not in await see(pilot, "The hub does not accept this token.")
-
-
-async def test_signing_in_by_code_waits_until_it_was_typed_elsewhere(hub: StubHub) -> None:
-    hub.accounts["hf_oauth_fromTheCode"] = StubAccount(token_name="")
-    hub.consent_token = "hf_oauth_fromTheCode"
-    async with wizard(profile="emi", mode="model") as pilot:
-        await pilot.press("at")
-        await see(pilot, "Sign in by code")
-        await pilot.press("enter")
-        await see(pilot, "EMI-2026")
-        await see(pilot, f"{hub.endpoint}/device")
-        hub.consent = "yes"
-        await see(pilot, "Hugging Face: emi, signed in by code.")
-
-
-async def test_a_refused_code_is_said_and_a_code_may_be_left(hub: StubHub) -> None:
-    async with wizard(profile="emi", mode="model") as pilot:
-        await pilot.press("at")
-        await see(pilot, "Sign in by code")
-        await pilot.press("enter")
-        await see(pilot, "EMI-2026")
-        await pilot.press("escape")
-        await see(pilot, "built in")
-        hub.consent = "no"
-        await pilot.press("at", "enter")
-        await see(pilot, "Signing in by code was refused, or the code ran out.")
-
-
-async def test_without_codes_in_the_library_its_own_command_is_offered(
-    hub: StubHub, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delattr("huggingface_hub.utils._oauth_device.poll_device_token")
-    async with wizard(profile="emi", mode="model") as pilot:
-        await pilot.press("at")
-        await see(pilot, "Sign in by code")
-        await pilot.press("enter")
-        await see(pilot, "Run hf auth login")
-        await pilot.press("enter")
-        await see(pilot, "This terminal cannot be lent")
-
-
-async def test_switching_between_tokens_and_signing_out(hub: StubHub) -> None:
-    from loratui.hub.login import sign_in, stored_tokens
-
-    sign_in(TOKEN)
-    sign_in(WORK)
-    async with wizard(profile="emi", mode="model") as pilot:
-        await see(pilot, "Hugging Face: emi, write token work.")
-        await pilot.press("at")
-        await see(pilot, "Signed in as emi, write token work.")
-        await pilot.press("down", "down", "enter")
-        await see(pilot, "Use which token?")
-        await pilot.press("down", "enter")
-        await see(pilot, "Hugging Face: emi, read token laptop.")
-        await pilot.press("at")
-        await see(pilot, "Signed in as")
-        await pilot.press("down", "down", "down", "enter")
-        await see(pilot, "Stay signed in")
-        await pilot.press("down", "enter")
-        await see(pilot, "Hugging Face: nobody is signed in")
-        assert stored_tokens().names == ("work",)
+        assert session_of(pilot).unmet("model")
 
 
 async def test_a_download_goes_on_while_the_screen_is_left_and_is_stopped_and_taken_up(hub: StubHub) -> None:
     hub.slow = 4_000_000
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, "emi/large")
-        await see(pilot, "12 MB to fetch")
+        await see(pilot, "12.0 MB to fetch")
         await pilot.press("w")
         await see(pilot, "It comes from the hub")
-        await see(pilot, "of 12 MB")
+        await see(pilot, "of 12.0 MB")
         await pilot.press("3")
         await pilot.pause(0.3)
         assert pilot.app.current_mode == "pictures"
@@ -318,7 +155,7 @@ async def test_a_download_goes_on_while_the_screen_is_left_and_is_stopped_and_ta
     download = find_download("emi/large")
     assert download is not None
     async with wizard(profile="emi", mode="model") as pilot:
-        await see(pilot, "On this computer, 12 MB, in the Hugging Face cache.")
+        await see(pilot, "On this computer, 12.0 MB, in the Hugging Face cache.")
         assert "HF cache" in await see(pilot, "✓ emi/large")
     assert hub.ranges == [f"bytes={left}-"]
 
@@ -345,13 +182,19 @@ async def test_a_search_leaves_the_rows_that_contain_a_text(hub: StubHub) -> Non
         await see(pilot, "emi/cached")
         await pilot.press("slash")
         await see(pilot, "Show only bases with")
-        await type_text(pilot, "FORGE")
+        await paste(pilot, "FORGE")
         await pilot.press("enter")
         await see(pilot, "base, with “FORGE”")
         shown = [line.strip() for line in screen_text(pilot)[3:6]]
         assert [line.split(" ")[-1] or line for line in shown[:1]] == ["Forge"]
         assert shown[1].endswith("Type a hub id, a URL or a path …")
         await pilot.press("slash", "ctrl+u", "enter")
+        await see(pilot, "emi/cached")
+        await pilot.press("slash")
+        await paste(pilot, "FORGE")
+        await pilot.press("enter")
+        await see(pilot, "base, with “FORGE”")
+        await pilot.press("escape")
         await see(pilot, "emi/cached")
 
 

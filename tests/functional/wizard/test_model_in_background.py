@@ -12,11 +12,11 @@ from loratui.profile.store import load_profile, new_profile
 from loratui.tui.screens import model_asking
 from loratui.tui.screens.model import ModelScreen
 from loratui.tui.screens.model_list import BaseList
-from tests.functional.wizard.test_model import name_base, see, until
+from tests.functional.wizard.model_bases import name_base, see
 from tests.small_dataset import small_profile
 from tests.unit.hub.checkpoints import diffusers_files, write_checkpoint, write_in_cache
 from tests.unit.hub.in_process import use_endpoint
-from tests.wizard import wizard
+from tests.wizard import until, wizard
 
 
 @pytest.fixture

@@ -19,9 +19,8 @@ from tests.functional.wizard.picture_folders import (
     save_profile,
     screen,
     seen,
-    until,
 )
-from tests.wizard import screen_text, wizard
+from tests.wizard import screen_text, until, wizard
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ from textual.pilot import Pilot
 
 from loratui.dataset.captions import read_caption
 from loratui.tui.screens import pictures_view
-from tests.functional.wizard.picture_folders import CAPTION, draw, good_folder, looking_at, row, screen, seen, until
+from tests.functional.wizard.picture_folders import CAPTION, draw, good_folder, looking_at, row, screen, seen
+from tests.wizard import until
 
 
 @pytest.fixture

@@ -16,9 +16,8 @@ from tests.functional.wizard.picture_folders import (
     row,
     screen,
     seen,
-    until,
 )
-from tests.wizard import screen_text
+from tests.wizard import screen_text, until
 
 
 @pytest.fixture

@@ -7,7 +7,8 @@ import pytest
 from textual.pilot import Pilot
 
 from loratui.profile.store import load_profile
-from tests.functional.wizard.picture_folders import good_folder, looked, looking_at, lower, screen, seen, until
+from tests.functional.wizard.picture_folders import good_folder, looked, looking_at, lower, screen, seen
+from tests.wizard import until
 
 
 @pytest.fixture
@@ -86,7 +87,7 @@ async def test_recent_folders_are_offered(img: Path, tmp_path: Path) -> None:
         pilot.app.session.change("dataset.path", "")  # type: ignore[attr-defined]
         await looked(pilot)
         await opened(pilot)
-        assert "~/other/IMG  recent" in seen(pilot)
+        await until(pilot, lambda: "~/other/IMG  recent" in seen(pilot))
         await pilot.press("down", "down", "enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(img)

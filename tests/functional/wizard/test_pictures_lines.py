@@ -9,7 +9,7 @@ from rich.cells import cell_len
 
 from loratui.tui.glyphs import ASCII, UNICODE, Glyphs
 from loratui.tui.screens.pictures_album import PictureRow, State
-from loratui.tui.screens.pictures_lines import heading, row_line, seen_lines, wrap
+from loratui.tui.screens.pictures_lines import heading, row_line, seen_lines
 from loratui.tui.widgets.changing_lines import Line
 
 LETTERS = st.text(alphabet="ab ,é女の子🙂-", max_size=80)
@@ -17,14 +17,6 @@ LETTERS = st.text(alphabet="ab ,é女の子🙂-", max_size=80)
 
 def text_of(line: Line) -> str:
     return "".join(text for text, _ in line)
-
-
-@settings(max_examples=300, deadline=None)
-@given(st.lists(LETTERS, max_size=4), st.integers(min_value=2, max_value=40))
-def test_wrapped_lines_fit_and_lose_nothing(texts: list[str], width: int) -> None:
-    lines = wrap([(text, "text") for text in texts], width)
-    assert all(cell_len(text_of(line).rstrip()) <= width for line in lines)
-    assert "".join(map(text_of, lines)) == "".join(texts)
 
 
 @settings(max_examples=300, deadline=None)

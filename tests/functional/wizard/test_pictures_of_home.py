@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-from loratui.paths import profiles_directory, runs_directory
+from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile, profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
+from tests.functional.wizard.home_rows import a_broken_profile
 from tests.small_dataset import new_run, small_profile, write_pictures
 from tests.wizard import TEN_FORTY_TWO, make_wizard, screen_text
 
@@ -50,7 +51,7 @@ def emi(tmp_path: Path) -> None:
     for name in ("emi", "café", "日本語のとても長い名前です"):
         new_profile(name, profile)
     new_profile("new", Profile())
-    (profiles_directory() / "broken.toml").write_text("schema = 1\n[model]\nbsae = 'x'\n")
+    a_broken_profile()
     run_of(profile, "emi", 360, "finished", TEN_FORTY_TWO - HOUR)
     run_of(profile, "café", 138, "stopped", TEN_FORTY_TWO - 90 * HOUR)
     run_of(profile, "a-very-long-name-of-a-lora", 7, "failed", TEN_FORTY_TWO - 9000 * HOUR)

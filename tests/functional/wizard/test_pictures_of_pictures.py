@@ -8,8 +8,8 @@ import pytest
 from textual.pilot import Pilot
 
 from loratui.tui.widgets.picture import Picture
-from tests.functional.wizard.picture_folders import good_folder, looked, odd_folder, save_profile, until
-from tests.wizard import make_wizard
+from tests.functional.wizard.picture_folders import good_folder, looked, odd_folder, save_profile
+from tests.wizard import make_wizard, until
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 

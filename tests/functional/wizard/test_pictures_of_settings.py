@@ -13,9 +13,9 @@ from textual.pilot import Pilot
 from loratui.profile.schema import Dataset, Profile
 from loratui.profile.store import new_profile
 from loratui.tui.widgets.form import RowsForm
-from tests.functional.wizard.test_settings import press, until
+from tests.functional.wizard.test_settings import press
 from tests.small_dataset import write_pictures
-from tests.wizard import make_wizard
+from tests.wizard import make_wizard, see
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -34,7 +34,7 @@ def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def after(*keys: str, row: str = "model.base") -> Callable[[Pilot[int]], Awaitable[None]]:
     async def run(pilot: Pilot[int]) -> None:
-        await until(pilot, "150 steps")
+        await see(pilot, "150 steps")
         pilot.app.screen.query_one(RowsForm).go_to(row)
         await press(pilot, *keys)
 

@@ -15,11 +15,10 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.lock import hold_lock
 from loratui.tui.app import Wizard
 from loratui.tui.screens import train, train_plan
-from tests.functional.wizard.test_train import until
 from tests.recorded_run import Recording, recorded_run
 from tests.small_dataset import small_profile, write_pictures
 from tests.stand_in_nvml import GIB, Card, stand_in_nvml
-from tests.wizard import TEN_FORTY_TWO, make_wizard
+from tests.wizard import TEN_FORTY_TWO, make_wizard, see
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -64,9 +63,9 @@ def after(*texts: str, keys: tuple[str, ...] = (), then: str = "") -> Callable[[
     """Wait for texts, press keys, and wait for another text."""
 
     async def run(pilot: Pilot[int]) -> None:
-        await until(pilot, *texts)
+        await see(pilot, *texts)
         await pilot.press(*keys)
-        await until(pilot, then)
+        await see(pilot, then)
 
     return run
 

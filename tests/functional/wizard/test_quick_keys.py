@@ -15,7 +15,7 @@ from loratui.profile.store import new_profile, profile_path
 from loratui.tui.commands import Palette
 from loratui.tui.dialogs import Ask, Entry, Pages, PlainText
 from loratui.tui.dialogs.dialog import Dialog
-from tests.wizard import wizard
+from tests.wizard import see, until, wizard
 
 TWO = [("first", "First"), ("second", "Second")]
 
@@ -52,10 +52,9 @@ async def test_a_dialog_is_answered_once(dialog: "type[Dialog[object]]") -> None
 async def test_two_quick_enters_answer_once_and_do_not_end_the_program() -> None:
     new_profile("emi", Profile())
     async with wizard() as pilot:
-        await pilot.pause(0.5)
+        await see(pilot, "▸ emi")
         await pilot.press("delete")
-        await pilot.pause(0.3)
-        assert isinstance(pilot.app.screen, Ask)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask))
         await burst(pilot, "enter", "enter", "enter", "enter")
         assert pilot.app.is_running
     assert profile_path("emi").exists()

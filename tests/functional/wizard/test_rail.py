@@ -1,39 +1,13 @@
 """The rail tells the truth about steps that are not in front, and what was left undone is said until it is mended."""
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-from textual.pilot import Pilot
-
-from loratui.profile.store import new_profile
-from loratui.tui.app import Wizard
 from loratui.tui.session import Session
-from tests.small_dataset import small_profile, write_pictures
+from tests.small_dataset import write_pictures
 from tests.unit.hub.checkpoints import SDXL, write_checkpoint
-from tests.wizard import screen_text, wizard
+from tests.wizard import screen_text, session_of, until, wizard
 
 LACKING = "Still to do: no pictures yet"
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> str:
-    """A saved profile with pictures."""
-    new_profile("emi", small_profile(Path("demo"), write_pictures(tmp_path / "5_emi_person"), tmp_path / "output"))
-    return "emi"
-
-
-def session_of(pilot: Pilot[int]) -> Session:
-    assert isinstance(pilot.app, Wizard)
-    return pilot.app.session
-
-
-async def until(pilot: Pilot[int], condition: Callable[[], object], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "\n".join(screen_text(pilot))
-        await pilot.pause(0.02)
 
 
 def test_a_change_of_what_a_step_judges_makes_its_state_unknown_before_anybody_is_told(profile: str) -> None:

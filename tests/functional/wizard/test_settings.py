@@ -1,6 +1,5 @@
 """Step 4 by its keys: rows from the schema, saved as typed, presets, search, help, and what a run would take."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,10 +11,9 @@ from loratui.profile.schema import SECTIONS, Dataset, Profile
 from loratui.profile.store import load_profile, new_profile
 from loratui.tui.screens.settings import SettingsScreen
 from loratui.tui.screens.settings_rows import rows_of
-from loratui.tui.session import Session
 from loratui.tui.widgets.form import RowsForm
 from tests.small_dataset import small_profile, write_pictures
-from tests.wizard import screen_text, wizard
+from tests.wizard import screen_text, see_line, session_of, wizard
 
 
 @pytest.fixture
@@ -26,12 +24,6 @@ def profile(tmp_path: Path) -> str:
     return "emi"
 
 
-def session_of(pilot: Pilot[int]) -> Session:
-    session = pilot.app.session  # type: ignore[attr-defined]
-    assert isinstance(session, Session)
-    return session
-
-
 def form_of(pilot: Pilot[int]) -> RowsForm:
     return pilot.app.screen_stack[0].query_one(RowsForm)
 
@@ -39,17 +31,6 @@ def form_of(pilot: Pilot[int]) -> RowsForm:
 async def press(pilot: Pilot[int], *keys: str) -> None:
     await pilot.press(*keys)
     await pilot.pause()
-
-
-async def until(pilot: Pilot[int], text: str) -> str:
-    """Wait until the screen shows `text`; the line that has it."""
-    for _ in range(200):
-        for line in screen_text(pilot):
-            if text in line:
-                return line
-        await asyncio.sleep(0.02)
-        await pilot.pause()
-    raise AssertionError("\n".join(screen_text(pilot)))
 
 
 def test_every_field_of_the_schema_is_a_row_exactly_once() -> None:
@@ -148,17 +129,17 @@ async def test_the_search_filters_rows(profile: str) -> None:
         row = form_of(pilot).cursor_row
         assert row is not None
         assert row.id == "network.rank"
-        assert await until(pilot, "1 found")
+        assert await see_line(pilot, "1 found")
         await press(pilot, "escape")
-        await until(pilot, "Caption length")
+        await see_line(pilot, "Caption length")
 
 
 async def test_a_preset_shows_what_would_change_before_it_does(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         await press(pilot, "P", "down")
         assert isinstance(pilot.app.screen.focused, OptionList)
-        await until(pilot, "A way of drawing")
-        assert "4 → 32" in await until(pilot, "Rank")
+        await see_line(pilot, "A way of drawing")
+        assert "4 → 32" in await see_line(pilot, "Rank")
         assert load_profile(profile).network.rank == 4
         lines = screen_text(pilot)
         assert all(cell_len(line) <= 80 for line in lines)
@@ -167,7 +148,7 @@ async def test_a_preset_shows_what_would_change_before_it_does(profile: str) -> 
         assert load_profile(profile).network.rank == 4
         await press(pilot, "P", "down", "enter")
         assert load_profile(profile).network.rank == 32
-        await until(pilot, "settings changed")
+        await see_line(pilot, "settings changed")
 
 
 async def test_help_says_default_limits_and_kohyas_name(profile: str) -> None:
@@ -181,10 +162,10 @@ async def test_help_says_default_limits_and_kohyas_name(profile: str) -> None:
 
 async def test_lora_and_dreambooth_are_compared_in_counted_figures(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
-        await until(pilot, "steps")
+        await see_line(pilot, "steps")
         await press(pilot, "C")
         text = "\n".join(screen_text(pilot))
-        assert "8.8 million" in await until(pilot, "weights trained")
+        assert "8.8 million" in await see_line(pilot, "weights trained")
         assert "counted in its files" in text
         assert "no figure is known" in text
 
@@ -192,16 +173,16 @@ async def test_lora_and_dreambooth_are_compared_in_counted_figures(profile: str)
 async def test_the_live_line_follows_the_settings(profile: str, tmp_path: Path) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         # six pictures, twice each, in batches of three: four steps an epoch
-        assert "8 steps" in await until(pilot, "LoRA")
+        assert "8 steps" in await see_line(pilot, "LoRA")
         form_of(pilot).go_to("training.epochs")
         await press(pilot, "enter", "5", "enter")
-        await until(pilot, " 20 steps")
+        await see_line(pilot, " 20 steps")
         form_of(pilot).go_to("dataset.path")
         await press(pilot, "delete")
-        await until(pilot, "no pictures yet")
+        await see_line(pilot, "no pictures yet")
         form_of(pilot).go_to("model.base")
         await press(pilot, "enter", "ctrl+u", *"nonsense", "enter")
-        await until(pilot, "The base is not understood")
+        await see_line(pilot, "The base is not understood")
         assert load_profile(profile).model.base == "nonsense"
 
 
@@ -212,11 +193,11 @@ async def test_the_live_line_counts_as_the_pictures_do(profile: str, tmp_path: P
     opened.training.batch_size = 1
     new_profile(profile, opened, force=True)
     async with wizard(profile=profile, mode="settings") as pilot:
-        await until(pilot, "up to 24 steps")
+        await see_line(pilot, "up to 24 steps")
         await press(pilot, "3")
-        await until(pilot, "= 20 steps")
+        await see_line(pilot, "= 20 steps")
         await press(pilot, "4")
-        assert (await until(pilot, " 20 steps")).startswith(" 20 steps")
+        assert (await see_line(pilot, " 20 steps")).startswith(" 20 steps")
 
 
 async def test_the_live_line_tells_a_measured_time(profile: str, tmp_path: Path) -> None:
@@ -227,7 +208,7 @@ async def test_the_live_line_tells_a_measured_time(profile: str, tmp_path: Path)
     new_profile(profile, opened, force=True)
     remember([cpu_name(), "processes 1", *shape_of_step(opened, "demo", (32, 32))], Measurement(1.0, 0.0, 3 << 30))
     async with wizard(profile=profile, mode="settings") as pilot:
-        line = await until(pilot, "8 steps")
+        line = await see_line(pilot, "8 steps")
         assert "about 16 s" in line
         assert "CPU 3.0 of" in line
 
@@ -266,7 +247,7 @@ async def test_a_disk_that_takes_nothing_is_said_in_the_row(profile: str, loratu
 
 async def test_everything_can_be_copied_as_plain_text(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
-        await until(pilot, "8 steps")
+        await see_line(pilot, "8 steps")
         screen = pilot.app.screen
         assert isinstance(screen, SettingsScreen)
         text = screen.plain_text()

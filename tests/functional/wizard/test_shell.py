@@ -1,56 +1,16 @@
-"""What every screen of the wizard has: rail, keys, help, palette, looks, and the question when it is left."""
+"""What every screen of the wizard has: rail, keys, help, palette, and looks."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from textual.widgets import Input
 
 from loratui.profile.store import load_profile, new_profile
-from loratui.runs.commands import STOP, CommandReader, send
-from loratui.runs.directory import RunDirectory
-from loratui.runs.events import EventWriter
-from loratui.runs.launch import start_run
-from loratui.runs.lock import hold_lock, is_alive
-from loratui.runs.queue import ticket_of
-from loratui.tui.app import Wizard
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.stand_in_worker import environment
-from tests.wizard import screen_text, wizard
+from tests.wizard import screen_text, see, wizard
 
 MODES = ("home", "system", "model", "pictures", "settings", "train", "try")
-ALIVE = "train(100000, 0.02)"
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> str:
-    """A saved profile with pictures."""
-    name = "emi"
-    pictures = write_pictures(tmp_path / "5_emi_person")
-    new_profile(name, small_profile(Path("demo"), pictures, tmp_path / "output"))
-    return name
-
-
-@pytest.fixture
-def living_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path) -> Iterator[RunDirectory]:
-    """A run at work, in processes of its own; stopped after the test."""
-    for name, value in environment(tmp_path / "stand-in", ALIVE).items():
-        monkeypatch.setenv(name, value)
-    small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
-    run = new_run(small, loratui_home / "data" / "runs")
-    start_run(run)
-    deadline = time.monotonic() + 20
-    while not is_alive(run):
-        assert time.monotonic() < deadline, run.log_path.read_text()
-        time.sleep(0.02)
-    yield run
-    send(run, STOP)
-    deadline = time.monotonic() + 20
-    while is_alive(run) or ticket_of(run) is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 async def test_the_steps_are_reached_by_their_numbers_and_brackets(profile: str) -> None:
@@ -194,83 +154,9 @@ async def test_names_and_captions_reach_the_screen_as_text(tmp_path: Path) -> No
     (pictures / "1.txt").write_text("[red]Emi[/red] \x1b]0;owned\x07 [", encoding="utf-8")
     new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output"))
     async with wizard((120, 40), "emi", "pictures") as pilot:
-        await pilot.pause(1.0)
-        text = "\n".join(screen_text(pilot))
-        assert "[red]Emi[/red]" in text
+        text = "\n".join(await see(pilot, "[red]Emi[/red]"))
         assert "\x1b" not in text
         assert "\x07" not in text
-
-
-async def test_leaving_without_a_run_alive_asks_nothing(profile: str) -> None:
-    async with wizard(profile=profile) as pilot:
-        await pilot.press("q")
-        await pilot.pause(0.3)
-        assert pilot.app.return_code == 0
-        assert not pilot.app.is_running
-
-
-async def test_ctrl_c_asks_since_it_may_have_been_meant_to_copy(profile: str) -> None:
-    async with wizard(profile=profile, mode="settings") as pilot:
-        await pilot.press("ctrl+c")
-        await pilot.pause(0.3)
-        assert "Leave loratui?" in "\n".join(screen_text(pilot))
-        await pilot.press("escape")
-        await pilot.pause(0.1)
-        await pilot.press("ctrl+c", "ctrl+c")
-        await pilot.pause(0.3)
-        await pilot.press("enter")
-        await pilot.pause(0.3)
-        assert pilot.app.return_code == 0
-
-
-async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, living_run: RunDirectory) -> None:
-    async with wizard(profile=profile) as pilot:
-        await pilot.press("ctrl+q")
-        await pilot.pause(0.3)
-        assert living_run.name in "\n".join(screen_text(pilot))
-        await pilot.press("escape")
-        await pilot.pause(0.3)
-        assert pilot.app.is_running
-        await pilot.press("q")
-        await pilot.pause(0.3)
-        await pilot.press("enter")
-        await pilot.pause(0.5)
-        assert not pilot.app.is_running
-    assert is_alive(living_run)
-
-
-async def test_a_worker_that_has_said_its_last_word_is_no_reason_to_ask(
-    profile: str, tmp_path: Path, loratui_home: Path
-) -> None:
-    small = small_profile(Path("demo"), write_pictures(tmp_path / "pictures"), tmp_path / "output")
-    run = new_run(small, loratui_home / "data" / "runs")
-    with hold_lock(run), EventWriter(run.events_path) as events:
-        events.write("started", pid=1, task="train")
-        events.write("finished", lora=None, grid=None, steps=1)
-        async with wizard(profile=profile, mode="settings") as pilot:
-            await pilot.press("q")
-            await pilot.pause(0.5)
-            assert not pilot.app.is_running
-
-
-async def test_stopping_when_leaving_tells_the_worker(profile: str, living_run: RunDirectory) -> None:
-    reader = CommandReader(living_run.commands_path)
-    async with wizard(profile=profile) as pilot:
-        await pilot.press("q")
-        await pilot.pause(0.3)
-        await pilot.press("down", "enter")
-        await pilot.pause(0.5)
-        assert not pilot.app.is_running
-    assert reader.read() == ["stop"]
-
-
-async def test_a_fault_leaves_a_log_and_an_exit_code(profile: str, loratui_home: Path) -> None:
-    apps: list[Wizard] = []
-    with pytest.raises(RuntimeError, match="the cat"):
-        await _run_into_a_fault(profile, apps)
-    assert apps[0].return_code == 1
-    [log] = (loratui_home / "data").glob("crash-*.log")
-    assert "the cat" in log.read_text()
 
 
 async def test_facts_of_the_wizard_survive_a_broken_file(profile: str, loratui_home: Path) -> None:
@@ -279,17 +165,6 @@ async def test_facts_of_the_wizard_survive_a_broken_file(profile: str, loratui_h
     async with wizard(profile=profile) as pilot:
         pilot.app.session.remember("recent_folders", ["/pictures"])
     assert json.loads((loratui_home / "data" / "wizard.json").read_text())["recent_folders"] == ["/pictures"]
-
-
-async def _run_into_a_fault(profile: str, apps: list[Wizard]) -> None:
-    async with wizard(profile=profile) as pilot:
-        apps.append(pilot.app)
-        pilot.app.call_later(_fail)
-        await pilot.pause(0.3)
-
-
-def _fail() -> None:
-    raise RuntimeError("the cat sat on the keyboard")
 
 
 async def test_a_run_without_a_saved_profile_can_be_looked_at_and_tried(tmp_path: Path, loratui_home: Path) -> None:
@@ -301,18 +176,3 @@ async def test_a_run_without_a_saved_profile_can_be_looked_at_and_tried(tmp_path
             await pilot.press(key)
             await pilot.pause()
             assert pilot.app.current_mode == mode
-
-
-async def test_a_person_can_leave_even_where_runs_cannot_be_looked_for(profile: str, loratui_home: Path) -> None:
-    async with wizard(profile=profile, mode="settings") as pilot:
-        # A queue that is a file: whoever lists it gets an error that nobody expects.
-        queue = loratui_home / "data" / "queue"
-        queue.parent.mkdir(parents=True, exist_ok=True)
-        queue.write_text("not a directory")
-        await pilot.press("q")
-        await pilot.pause(0.5)
-        if pilot.app.is_running:
-            assert "Leave loratui?" in "\n".join(screen_text(pilot))
-            await pilot.press("enter")
-            await pilot.pause(0.5)
-        assert not pilot.app.is_running

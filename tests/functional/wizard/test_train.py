@@ -1,73 +1,19 @@
-"""Train: the plan before a run, and runs that are shown from their recorded directories."""
+"""Train before a run: the plan, what it refuses, and what it warns of."""
 
 import sys
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
-from loratui.profile.store import load_profile, new_profile, profile_path, write_profile
-from loratui.runs.commands import CommandReader
-from loratui.runs.directory import RunDirectory
-from loratui.runs.lock import hold_lock
-from loratui.tui.app import Wizard
-from loratui.tui.session import Session
-from loratui.tui.widgets.picture import Picture
-from tests.recorded_run import Recording, recorded_run
-from tests.small_dataset import small_profile, write_pictures
+from loratui.profile.store import load_profile, profile_path, write_profile
+from tests.small_dataset import write_pictures
 from tests.stand_in_nvml import stand_in_nvml
-from tests.wizard import TEN_FORTY_TWO, make_wizard, screen_text, wizard
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> str:
-    """A saved profile with six pictures."""
-    pictures = write_pictures(tmp_path / "5_emi_person")
-    new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output", output={"name": "emi"}))
-    return "emi"
-
-
-@pytest.fixture
-def run(tmp_path: Path, loratui_home: Path) -> RunDirectory:
-    """A run that nobody has begun."""
-    return recorded_run(tmp_path / "run", loratui_home)
-
-
-def at_step(run: RunDirectory, step: int = 138, device: str = "cuda:0") -> Recording:
-    """The run's events up to a step, written."""
-    recording = Recording(run)
-    recording.begin(device=device)
-    recording.train(step)
-    recording.write(TEN_FORTY_TWO)
-    return recording
-
-
-async def until(pilot: Pilot[int], *texts: str) -> list[str]:
-    """The screen once all texts are on it."""
-    for _ in range(200):
-        lines = screen_text(pilot)
-        if all(any(text in line for line in lines) for text in texts):
-            return lines
-        await pilot.pause(0.05)
-    raise AssertionError(f"{texts} never came:\n" + "\n".join(screen_text(pilot)))
-
-
-def shown(profile: str, run: RunDirectory, **options: object) -> Wizard:
-    """The app on Train, with a run."""
-    app = make_wizard(profile, "train", **options)
-    app.session.run = run
-    return app
-
-
-def session_of(pilot: Pilot[int]) -> Session:
-    """What the screens look at."""
-    assert isinstance(pilot.app, Wizard)
-    return pilot.app.session
+from tests.wizard import see, session_of, wizard
 
 
 async def test_the_plan_says_what_will_happen_and_writes_nothing(profile: str, loratui_home: Path) -> None:
     async with wizard(profile=profile, mode="train") as pilot:
-        lines = await until(pilot, "Enter starts the training")
+        lines = await see(pilot, "Enter starts the training")
 
     text = "\n".join(lines)
     assert "emi will be trained like this" in text
@@ -84,20 +30,20 @@ async def test_what_cannot_be_trained_is_refused_with_the_step_that_mends_it(pro
         picture.write_bytes(b"no picture")
 
     async with wizard(profile=profile, mode="train") as pilot:
-        lines = await until(pilot, "3 Pictures is where to mend it")
+        lines = await see(pilot, "3 Pictures is where to mend it")
         assert "Enter looks again" in "\n".join(lines)
         write_pictures(tmp_path / "5_emi_person")
         await pilot.press("enter")
-        await until(pilot, "Enter starts the training")
+        await see(pilot, "Enter starts the training")
 
 
 async def test_what_earlier_steps_lack_is_named(profile: str) -> None:
     async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
+        await see(pilot, "Enter starts the training")
         session_of(pilot).set_unmet("model", ["The licence is not accepted yet."])
         await pilot.press("4")
         await pilot.press("5")
-        await until(pilot, "! 2 Model: The licence is not accepted yet.")
+        await see(pilot, "! 2 Model: The licence is not accepted yet.")
 
 
 async def test_a_full_base_without_a_gpu_is_warned_of(
@@ -105,27 +51,27 @@ async def test_a_full_base_without_a_gpu_is_warned_of(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", stand_in_nvml(failure=12))
     async with wizard(profile=profile, mode="train") as pilot:
-        lines = await until(pilot, "Enter starts the training")
+        lines = await see(pilot, "Enter starts the training")
         assert not any("1 System: no GPU" in line for line in lines)
         assert session_of(pilot).change("model.base", str(tiny_base_directory)) == ""
-        await until(pilot, "! 1 System: no GPU here; on a processor only the demo's base trains in minutes")
+        await see(pilot, "! 1 System: no GPU here; on a processor only the demo's base trains in minutes")
 
 
 async def test_nothing_starts_while_a_setting_is_refused(profile: str, loratui_home: Path) -> None:
     async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts")
+        await see(pilot, "Enter starts")
         session_of(pilot).set_unmet("settings", ["Epochs must be a whole number of at least 1, not '2x'."])
         await pilot.press("enter")
-        await until(pilot, "4 Settings comes first: Epochs must be")
+        await see(pilot, "4 Settings comes first: Epochs must be")
         await pilot.pause(0.5)
         assert not (loratui_home / "data" / "runs").exists()
 
 
 async def test_the_plan_follows_the_profile(profile: str) -> None:
     async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "20: 2 epochs of 10 steps")
+        await see(pilot, "20: 2 epochs of 10 steps")
         session_of(pilot).change("training.epochs", 4)
-        await until(pilot, "40: 4 epochs of 10 steps")
+        await see(pilot, "40: 4 epochs of 10 steps")
 
 
 async def test_a_base_that_is_not_here_is_said_before_the_start(profile: str) -> None:
@@ -134,212 +80,4 @@ async def test_a_base_that_is_not_here_is_said_before_the_start(profile: str) ->
     write_profile(changed, profile_path(profile), profile)
 
     async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "first", "emi/tiny-model is brought from Hugging Face")
-
-
-@pytest.mark.parametrize(
-    ("size", "ascii"), [((80, 24), False), ((80, 24), True), ((120, 40), False), ((200, 60), False)]
-)
-async def test_a_run_at_work_is_shown_whole(
-    profile: str, run: RunDirectory, size: tuple[int, int], ascii: bool
-) -> None:
-    recording = at_step(run)
-    recording.event("recovered", 1.0, what="out of memory: now 2 × 1 picture a step", step=138)
-    recording.write(TEN_FORTY_TWO)
-    app = shown(profile, run, ascii=ascii)
-    with hold_lock(run):
-        async with app.run_test(size=size) as pilot:
-            lines = await until(pilot, "step 138/360", "RAM", "360", "out of memory")
-
-            text = "\n".join(lines)
-            assert "epoch  4/10   step 138/360   38 %   1.9 steps/s   left 1:58   done about 10:43" in text
-            assert "loss 0.0863  smoothed 0.0923" in text
-            assert "saved emi_lora-000003.safetensors (18.9 MB)" in text
-            assert "s Save" in lines[-1]
-            assert "x Stop" in lines[-1]
-            assert "l Log" in lines[-1]
-            assert all(len(line) <= size[0] for line in lines)
-            assert app.terminal_title == "38 % emi 1:58"
-
-
-async def test_without_a_gpu_it_says_so_and_shows_cpu_and_ram(profile: str, run: RunDirectory) -> None:
-    at_step(run, device="cpu")
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-            await until(pilot, "no GPU: trains on the CPU", "RAM", "CPU")
-
-
-async def test_keys_reach_the_worker_as_commands(profile: str, run: RunDirectory) -> None:
-    at_step(run)
-    commands = CommandReader(run.commands_path)
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-            await until(pilot, "step 138/360")
-            await pilot.press("s")
-            await until(pilot, "Told to save")
-            await pilot.press("x")
-            await until(pilot, "Stop emi?", "Go on training")
-            await pilot.press("down", "enter")
-            await until(pilot, "It stops after this epoch.")
-
-    assert commands.read() == ["save", "stop-after-epoch"]
-
-
-async def test_going_on_is_the_first_answer_to_a_stop(profile: str, run: RunDirectory) -> None:
-    at_step(run)
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-            await until(pilot, "step 138/360")
-            await pilot.press("x")
-            await until(pilot, "Stop emi?")
-            await pilot.press("enter")
-            await until(pilot, "step 138/360")
-
-    assert not run.commands_path.exists()
-
-
-async def test_v_shows_the_preview_in_place_of_the_gauges_and_the_gauges_again(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run)
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-            await until(pilot, "step 138/360", "RAM")
-            await pilot.press("v")
-            await until(pilot, "A preview is drawn after this step.")
-            recording.preview(138)
-            recording.write(TEN_FORTY_TWO + 5)
-            lines = await until(pilot, "step 138", "preview ready", "▀")
-            assert not any("RAM" in line for line in lines)
-            assert pilot.app.screen.query_one(Picture).is_drawn
-            await pilot.press("v")
-            await until(pilot, "RAM")
-
-    assert CommandReader(run.commands_path).read() == ["preview"]
-
-
-async def test_the_log_tells_events_and_what_the_worker_printed(profile: str, run: RunDirectory) -> None:
-    at_step(run)
-    run.log_path.write_text("loading\n\x1b[31mred [bold]not markup\n401 for hf_abcdefghijklmnop\n", encoding="utf-8")
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(120, 50)) as pilot:
-            await until(pilot, "step 138/360")
-            await pilot.press("l")
-            await until(pilot, "the worker started", "\\x1b[31mred [bold]not markup", "401 for hf_…")
-            assert "abcdefghij" not in "\n".join(screen_text(pilot))
-            await pilot.press("escape")
-            await until(pilot, "step 138/360")
-
-
-async def test_a_finished_run_names_its_files_and_enter_tries_it(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run, 360)
-    recording.finish()
-    recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        lines = await until(pilot, "finished at 10:42", "verified", "grid", "6 tries strengths")
-        assert "Enter Try" in lines[-1]
-        assert session_of(pilot).unmet("train") == ()
-        await pilot.press("y")
-        await until(pilot, "emi_lora.safetensors")
-        await pilot.press("escape")
-        await pilot.press("enter")
-        await pilot.pause()
-        assert pilot.app.current_mode == "try"
-
-
-async def test_a_run_that_ends_while_it_is_watched_offers_try(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run, 350)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        with hold_lock(run):
-            await until(pilot, "step 350/360")
-            recording.train(360, after=350)
-            recording.finish()
-            recording.write(TEN_FORTY_TWO + 60)
-        await until(pilot, "emi is trained: 6 tries it.", "Enter Try")
-
-
-async def test_a_finished_run_makes_room_for_a_new_plan_and_comes_back(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run, 360)
-    recording.finish()
-    recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        await until(pilot, "A trains once more")
-        await pilot.press("A")
-        await until(pilot, "Enter starts the training", "a Attach")
-        await pilot.press("a")
-        await until(pilot, "A trains once more")
-
-
-async def test_a_failed_run_says_what_and_where_its_log_is(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run, 20)
-    recording.event("failed", what="The loss is not a number.", todo="Lower training.unet_lr.", exit_code=1)
-    recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        lines = await until(pilot, "failed at 10:42", "The loss is not a number.", "Lower training.unet_lr.")
-        assert any("worker.log" in line for line in lines)
-        assert "Enter Try again" in lines[-1]
-        assert session_of(pilot).unmet("train")
-
-
-async def test_memory_that_does_not_suffice_is_asked_about_as_it_happens(profile: str, run: RunDirectory) -> None:
-    recording = Recording(run)
-    recording.begin()
-    recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        with hold_lock(run):
-            await until(pilot, "x Stop")
-            recording.event("proposed", 1.0, what="2 × 1 picture a step")
-            recording.event("failed", 1.0, what="A step needs more memory than cuda:0 has free.", todo="", exit_code=1)
-            recording.write(TEN_FORTY_TWO + 2)
-        await until(pilot, "A step does not fit into memory", "Go on in smaller pieces", "2 × 1 picture a step")
-        await pilot.press("escape")
-        await until(pilot, "Enter goes on with 2 × 1 picture a step")
-        await pilot.press("enter")
-        await until(pilot, "A step does not fit into memory")
-        await pilot.press("down", "enter")
-        await pilot.pause()
-        assert pilot.app.current_mode == "settings"
-
-
-async def test_d_leaves_the_program_and_says_how_to_come_back(profile: str, run: RunDirectory) -> None:
-    at_step(run)
-    app = shown(profile, run)
-    with hold_lock(run):
-        async with app.run_test(size=(80, 24)) as pilot:
-            await until(pilot, "step 138/360")
-            await pilot.press("d")
-            await pilot.pause()
-    assert app.return_code == 0
-    assert not run.commands_path.exists()
-
-
-async def test_help_explains_what_is_shown(profile: str, run: RunDirectory) -> None:
-    at_step(run)
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 50)) as pilot:
-            await until(pilot, "step 138/360")
-            await pilot.press("question_mark")
-            await until(pilot, "While it trains", "Save the LoRA as it is now")
-
-
-async def test_names_from_files_are_never_read_as_markup(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run)
-    recording.event("warning", 1.0, message="[bold red]not markup[/] \x1b[2J")
-    recording.write(TEN_FORTY_TWO + 1)
-    with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-            await until(pilot, "[bold red]not markup[/] \\x1b[2J")
-
-
-async def test_a_profile_that_was_changed_after_its_run_is_planned_anew(profile: str, run: RunDirectory) -> None:
-    recording = at_step(run, 360)
-    recording.finish()
-    recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
-        await until(pilot, "A trains once more")
-        await pilot.press("4")
-        session_of(pilot).change("training.epochs", 4)
-        await pilot.press("5")
-        await until(pilot, "40: 4 epochs of 10 steps", "Enter starts the training")
-        await pilot.press("a")
-        await until(pilot, "A trains once more")
-        await pilot.press("4", "5")
-        await until(pilot, "A trains once more")
+        await see(pilot, "first", "emi/tiny-model is brought from Hugging Face")

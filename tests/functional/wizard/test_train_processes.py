@@ -1,14 +1,11 @@
 """Train with real processes: a training is started, watched, stopped and resumed by keys alone."""
 
 import os
-import time
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from loratui.paths import runs_directory
-from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
 from loratui.runs.directory import RunDirectory, list_runs
 from loratui.runs.launch import start_run
@@ -16,10 +13,11 @@ from loratui.runs.lock import is_alive, is_busy
 from loratui.runs.queue import add_ticket
 from loratui.runs.slots import Wish
 from loratui.runs.state import run_state
-from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.small_project import events_of, processes_of, wait_until
-from tests.stand_in_worker import environment
-from tests.wizard import screen_text, wizard
+from tests.functional.wizard.train_on_cpu import on_cpu, started
+from tests.small_dataset import new_run, write_pictures
+from tests.small_project import events_of, wait_until
+from tests.stand_in_worker import put_in_place
+from tests.wizard import see, session_of, wizard
 
 HOLDS = "train(20, hold_at=10)\nfinish()"
 FAILS_FIRST = """
@@ -33,13 +31,6 @@ else:
 """
 
 
-def on_cpu(pictures: Path, output: Path, name: str) -> Profile:
-    """A profile that trains on the CPU, for which every run here has to wait."""
-    profile = small_profile(Path("demo"), pictures, output, output={"name": name})
-    profile.accelerate.device = "cpu"
-    return profile
-
-
 @pytest.fixture
 def profile(tmp_path: Path) -> str:
     """A saved profile with six pictures, to be trained on the CPU."""
@@ -49,16 +40,9 @@ def profile(tmp_path: Path) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _end_everything(loratui_home: Path):  # type: ignore[no-untyped-def]
-    yield
-    for pid in processes_of(str(loratui_home)):
-        os.kill(pid, 9)
-
-
-def put_in_place(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have every worker that is started do `body`."""
-    for name, value in environment(tmp_path / "stand-in", body).items():
-        monkeypatch.setenv(name, value)
+def _holding_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_process_is_left: None) -> None:
+    """The stand-in holds after its tenth step, until it is let go."""
+    put_in_place(HOLDS, tmp_path / "stand-in", monkeypatch)
 
 
 def only_run() -> RunDirectory:
@@ -67,95 +51,62 @@ def only_run() -> RunDirectory:
     return run
 
 
-async def until(pilot: Pilot[int], *texts: str) -> list[str]:
-    """The screen once all texts are on it."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        lines = screen_text(pilot)
-        if all(any(text in line for line in lines) for text in texts):
-            return lines
-        await pilot.pause(0.05)
-    raise AssertionError(f"{texts} never came:\n" + "\n".join(screen_text(pilot)))
-
-
-async def test_enter_starts_a_training_and_shows_it_to_its_end(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "step 10/20", "50 %")
+async def test_enter_starts_a_training_and_shows_it_to_its_end(profile: str, loratui_home: Path) -> None:
+    async with started(profile, "step 10/20", "50 %") as pilot:
         (loratui_home / "go").touch()
-        await until(pilot, "finished at", "20 steps", "emi.safetensors", "emi is trained: 6 tries it.")
+        await see(pilot, "finished at", "20 steps", "emi.safetensors", "emi is trained: 6 tries it.")
 
     assert only_run().read_origin().endswith("emi.toml")
 
 
-async def test_leaving_does_not_touch_the_run_and_coming_back_shows_it(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "step 10/20")
+async def test_leaving_does_not_touch_the_run_and_coming_back_shows_it(profile: str, loratui_home: Path) -> None:
+    async with started(profile, "step 10/20") as pilot:
         await pilot.press("d")
     run = only_run()
     assert is_alive(run)
 
     async with wizard(profile=profile, mode="home") as pilot:
-        pilot.app.session.show_run(run)  # type: ignore[attr-defined]
+        session_of(pilot).show_run(run)
         await pilot.press("5")
-        await until(pilot, "step 10/20")
+        await see(pilot, "step 10/20")
         (loratui_home / "go").touch()
-        await until(pilot, "finished at")
+        await see(pilot, "finished at")
 
 
-async def test_x_stops_and_saves_and_enter_resumes(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "step 10/20")
+async def test_x_stops_and_saves_and_enter_resumes(profile: str, loratui_home: Path) -> None:
+    async with started(profile, "step 10/20") as pilot:
         await pilot.press("x")
-        await until(pilot, "Stop emi?")
+        await see(pilot, "Stop emi?")
         await pilot.press("down", "down", "enter")
-        lines = await until(pilot, "stopped at", "step 10 of 20", "Enter Resume")
+        lines = await see(pilot, "stopped at", "step 10 of 20", "Enter Resume")
         assert not any("failed" in line for line in lines)
-        assert pilot.app.session.unmet("train")  # type: ignore[attr-defined]
+        assert session_of(pilot).unmet("train")
         await pilot.press("enter")
-        await until(pilot, "steps/s")
-        assert pilot.app.session.unmet("train") is None  # type: ignore[attr-defined]
+        await see(pilot, "steps/s")
+        assert session_of(pilot).unmet("train") is None
         (loratui_home / "go").touch()
-        await until(pilot, "finished at")
-        assert pilot.app.session.unmet("train") == ()  # type: ignore[attr-defined]
+        await see(pilot, "finished at")
+        assert session_of(pilot).unmet("train") == ()
 
     assert [event["command"] for event in events_of(only_run(), "stopped")] == ["stop"]
 
 
 async def test_a_run_that_has_to_wait_says_so_and_can_be_taken_out_and_queued_again(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
+    profile: str, tmp_path: Path, loratui_home: Path
 ) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
     pictures = write_pictures(tmp_path / "others")
     other = new_run(on_cpu(pictures, tmp_path / "o", "aki"), runs_directory())
     start_run(other)
     wait_until(lambda: is_alive(other))
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "Waiting for the CPU", "-aki")
+    async with started(profile, "Waiting for the CPU", "-aki") as pilot:
         await pilot.press("x")
-        await until(pilot, "Take emi out of the queue?")
+        await see(pilot, "Take emi out of the queue?")
         await pilot.press("down", "enter")
-        await until(pilot, "Enter Resume")
+        await see(pilot, "Enter Resume")
         await pilot.press("enter")
-        await until(pilot, "Waiting for the CPU")
+        await see(pilot, "Waiting for the CPU")
         (loratui_home / "go").touch()
-        await until(pilot, "finished at")
+        await see(pilot, "finished at")
 
     assert not is_busy(other)
 
@@ -163,56 +114,38 @@ async def test_a_run_that_has_to_wait_says_so_and_can_be_taken_out_and_queued_ag
 async def test_too_little_memory_is_asked_about_and_the_run_goes_on_in_smaller_pieces(
     profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    put_in_place(FAILS_FIRST, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
+    put_in_place(FAILS_FIRST, tmp_path / "stand-in", monkeypatch)
+    async with started(profile, "A step does not fit into memory", "2 × 1 picture a step") as pilot:
         await pilot.press("enter")
-        await until(pilot, "A step does not fit into memory", "2 × 1 picture a step")
-        await pilot.press("enter")
-        await until(pilot, "finished at")
+        await see(pilot, "finished at")
 
     assert len(events_of(only_run(), "failed")) == 1
 
 
-async def test_a_worker_that_is_killed_leaves_a_run_that_can_be_resumed(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "step 10/20")
+async def test_a_worker_that_is_killed_leaves_a_run_that_can_be_resumed(profile: str, loratui_home: Path) -> None:
+    async with started(profile, "step 10/20") as pilot:
         os.kill(events_of(only_run(), "started")[-1]["pid"], 9)
-        await until(pilot, "interrupted", "SIGKILL", "Enter Resume")
+        await see(pilot, "interrupted", "SIGKILL", "Enter Resume")
         (loratui_home / "go").touch()
         await pilot.press("enter")
-        await until(pilot, "finished at")
+        await see(pilot, "finished at")
 
 
-async def test_a_run_that_waits_for_nobody_goes_on_by_enter(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, loratui_home: Path
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
+async def test_a_run_that_waits_for_nobody_goes_on_by_enter(profile: str, tmp_path: Path, loratui_home: Path) -> None:
     (loratui_home / "go").touch()
     run = new_run(on_cpu(tmp_path / "5_emi_person", tmp_path / "output", "emi"), runs_directory())
     add_ticket(run, "train", Wish(("cpu",)))
     async with wizard(profile=profile, mode="home") as pilot:
-        pilot.app.session.show_run(run)  # type: ignore[attr-defined]
+        session_of(pilot).show_run(run)
         await pilot.press("5")
-        await until(pilot, "nobody attends to it", "Enter Go on")
+        await see(pilot, "nobody attends to it", "Enter Go on")
         await pilot.press("enter")
-        await until(pilot, "finished at")
+        await see(pilot, "finished at")
     assert run_state(run) == "finished"
 
 
-async def test_the_terminal_going_away_does_not_reach_the_worker(
-    profile: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    put_in_place(HOLDS, tmp_path, monkeypatch)
-    async with wizard(profile=profile, mode="train") as pilot:
-        await until(pilot, "Enter starts the training")
-        await pilot.press("enter")
-        await until(pilot, "step 10/20")
+async def test_the_terminal_going_away_does_not_reach_the_worker(profile: str) -> None:
+    async with started(profile, "step 10/20"):
         pid = events_of(only_run(), "started")[-1]["pid"]
 
     assert os.getsid(pid) != os.getsid(0)

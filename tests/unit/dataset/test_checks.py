@@ -9,50 +9,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from loratui.dataset.checks import Report, check
-from loratui.dataset.problems import Problem
+from loratui.dataset.checks import check
 from loratui.dataset.scan import scan
 from loratui.profile.schema import Dataset
-from loratui.safe_text import printable
+from tests.unit.dataset.checked_pictures import add, checked, good_pictures, names, only
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Six good pictures with captions in `IMG/5_emi_person`."""
-    path = tmp_path / "IMG" / "5_emi_person"
-    path.mkdir(parents=True)
-    for number in range(1, 7):
-        add(path, f"{number}.png", f"Emi, girl, number {number}", (number, 0, 0))
-    return path
-
-
-def add(folder: Path, name: str, caption: str | None = None, colour: tuple[int, int, int] = (9, 9, 9)) -> Path:
-    path = folder / name
-    Image.new("RGB", (512, 512), colour).save(path)
-    if caption is not None:
-        path.with_suffix(".txt").write_text(caption, encoding="utf-8")
-    return path
-
-
-def checked(folder: Path, **settings: object) -> Report:
-    report = check(Dataset.model_validate({"path": str(folder), **settings}), batch_size=2, epochs=3)
-    for problem in report.problems:
-        assert problem.message == printable(problem.message)
-        assert problem.fix == printable(problem.fix)
-        assert problem.message
-        assert problem.fix
-    json.dumps(report.as_json())
-    return report
-
-
-def only(report: Report, code: str) -> Problem:
-    matching = [problem for problem in report.problems if problem.code == code]
-    assert len(matching) == 1, report.problems
-    return matching[0]
-
-
-def names(report: Report) -> list[str]:
-    return [image.path.name for image in report.scan.images]
+    return good_pictures(tmp_path)
 
 
 def test_a_good_dataset_has_nothing_to_say(folder: Path) -> None:
@@ -230,33 +196,6 @@ def test_sizes_that_contradict_each_other_stop(folder: Path) -> None:
     assert only(checked(folder, resolution=1536), "bucket-range").severity == "stop"
 
 
-def test_regularisation_is_balanced_and_gets_no_trigger(folder: Path, tmp_path: Path) -> None:
-    others = tmp_path / "REG" / "1_girl"
-    others.mkdir(parents=True)
-    for number in range(4):
-        add(others, f"{number}.png", colour=(0, 9, number))
-    report = checked(folder, regularisation_path=str(tmp_path / "REG"), trigger="Emi")
-    balanced = [image for image in report.images if image.found.folder.regularisation]
-    assert [image.repeats for image in balanced] == [8, 8, 7, 7]
-    assert {image.found.caption for image in balanced} == {"girl"}
-    assert report.samples_per_epoch == 60
-    assert only(report, "no-captions").severity == "note"
-
-
-def test_surplus_regularisation_is_left_out(folder: Path, tmp_path: Path) -> None:
-    others = tmp_path / "REG" / "40_girl"
-    others.mkdir(parents=True)
-    for number in range(2):
-        add(others, f"{number}.png", "girl", (0, 9, number))
-    report = checked(folder, regularisation_path=str(others))
-    assert len(report.images) == 7
-    assert only(report, "regularisation-unused").severity == "note"
-
-
-def test_a_missing_regularisation_folder_stops(folder: Path, tmp_path: Path) -> None:
-    assert only(checked(folder, regularisation_path=str(tmp_path / "gone")), "no-folder").severity == "stop"
-
-
 def test_two_thousand_pictures_are_checked_with_progress(tmp_path: Path) -> None:
     for number in range(2000):
         Image.new("RGB", (64, 64), (number % 256, number // 256, 0)).save(tmp_path / f"{number}.bmp")
@@ -269,15 +208,6 @@ def test_two_thousand_pictures_are_checked_with_progress(tmp_path: Path) -> None
     assert calls[-1] == (2000, 2000)
     assert len(calls) == 2000
     assert threading.active_count() < 20
-
-
-def test_regularisation_pictures_below_the_others_are_not_called_left_out(folder: Path) -> None:
-    deeper = folder / "others" / "1_girl"
-    deeper.mkdir(parents=True)
-    add(deeper, "1.png", "girl", (1, 2, 3))
-    assert only(checked(folder), "nested-folder").severity == "warning"
-    report = checked(folder, regularisation_path=str(deeper.parent))
-    assert "nested-folder" not in [problem.code for problem in report.problems]
 
 
 def test_a_folder_whose_name_a_profile_refuses_can_be_checked(tmp_path: Path, folder: Path) -> None:

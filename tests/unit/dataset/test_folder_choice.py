@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from loratui.dataset.folder_choice import absolute, complete_folder, propose, shown, unquoted
+from loratui.dataset.folder_choice import absolute, propose, unquoted
 
 
 @pytest.fixture
@@ -19,26 +19,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "notes.txt").write_text("no caption")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     return tmp_path / "home"
-
-
-def test_folders_are_completed_and_files_are_not(home: Path) -> None:
-    (home / ".cache").mkdir()
-    (home / "Data2").mkdir()
-    (home / "notes.txt").write_text("")
-    assert complete_folder(f"{home}/") == [f"{home}/data/", f"{home}/Data2/"]
-    assert complete_folder(f"{home}/.") == [f"{home}/.cache/"]
-    assert complete_folder("~") == ["~/data/", "~/Data2/"]
-    assert complete_folder("~/da") == ["~/data/"]
-    assert complete_folder("~/DA") == ["~/data/", "~/Data2/"]
-    assert complete_folder("~/data/emi/IMG/") == ["~/data/emi/IMG/5_emi_person/"]
-    assert complete_folder("~/nothing/here") == []
-
-
-def test_completion_from_here(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(home)
-    assert complete_folder("") == ["data/"]
-    assert complete_folder("da") == ["data/"]
-    assert complete_folder("data/e") == ["data/emi/"]
 
 
 def test_the_right_level_is_usable(home: Path) -> None:
@@ -99,11 +79,7 @@ def test_pictures_that_are_all_left_out_are_not_an_empty_folder(home: Path) -> N
     assert "below 1" in found.what
 
 
-def test_paths_are_shown_as_people_write_them(home: Path) -> None:
-    assert shown(home / "data") == "~/data"
-    assert shown(home) == "~"
-    assert shown(f"{home}2") == f"{home}2"
-    assert shown("a\x1b[31m") == "a\\x1b[31m"
+def test_a_folder_below_the_home_may_be_given_with_a_tilde(home: Path) -> None:
     assert absolute(" ~/data ") == home / "data"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loratui.dataset.tags import TagCount, complete_tag, holds_tag, split_tags, tag_counts
+from loratui.dataset.tags import TagCount, complete_tag, split_tags, tag_counts
 
 
 def test_a_caption_is_split_at_commas() -> None:
@@ -13,11 +13,6 @@ def test_a_caption_is_split_at_commas() -> None:
 def test_the_most_frequent_comes_first_in_its_most_frequent_spelling() -> None:
     captions = ["Emi, smiling", "emi, Smiling, smiling", "Emi, night", ""]
     assert tag_counts(captions) == (TagCount("Emi", 3), TagCount("smiling", 2), TagCount("night", 1))
-
-
-def test_a_tag_is_a_whole_tag() -> None:
-    assert holds_tag("Emi, long hair", "LONG HAIR")
-    assert not holds_tag("Emi, long hair", "hair")
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_the_hub_cache_is_counted_by_its_blobs_alone(tmp_path: Path, monkeypatch
     (blobs / "aa").write_bytes(b"x" * 3000)
     (blobs / "bb.incomplete").write_bytes(b"x" * 1000)
     (snapshot / "unet.safetensors").symlink_to(blobs / "aa")
-    assert find_hub_cache().value == f"2 models, 4.0 KB  {tmp_path}"
+    assert find_hub_cache().value == f"2 models, 4.0 kB  {tmp_path}"
 
 
 def test_a_cache_that_downloads_nothing_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -87,7 +87,7 @@ def test_only_what_tmux_lacks_is_to_be_added() -> None:
 def tmux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """A tmux of our own; the command that talks to it."""
     if shutil.which("tmux") is None:
-        pytest.skip("tmux is not installed")
+        pytest.skip("tmux is not installed here")
     socket = tmp_path / "tmux"
     command = ["tmux", "-S", str(socket)]
     subprocess.run([*command, "-f", os.devnull, "new-session", "-d", "sleep 60"], check=True)

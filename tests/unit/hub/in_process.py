@@ -1,5 +1,7 @@
 """Points this process's huggingface_hub at a stub: it reads its environment when it is imported, which has happened."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import huggingface_hub
@@ -7,12 +9,22 @@ import pytest
 from huggingface_hub import constants, hf_api
 from huggingface_hub.utils import _auth
 
+from tests.unit.hub.checkpoints import diffusers_files
 from tests.unit.hub.stub_hub import StubHub
 
 
 def use_stub(hub: StubHub, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Have this process and its children ask `hub`, and keep cache and tokens below `home`."""
     use_endpoint(hub.endpoint, home, monkeypatch)
+
+
+@contextmanager
+def base_and_gated(home: Path, monkeypatch: pytest.MonkeyPatch, large: int) -> Iterator[StubHub]:
+    """Have this process and its children ask a hub that has a base of `large` bytes, and another behind a gate."""
+    repositories = {"emi/base": diffusers_files(large=large), "emi/gated": diffusers_files()}
+    with StubHub(repositories, gated=("emi/gated",)) as stub:
+        use_stub(stub, home, monkeypatch)
+        yield stub
 
 
 def use_endpoint(endpoint: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_toke
 from loratui.locks import holder, is_held, take_lock
 from loratui.paths import data_directory
 from tests.permissions import bound_by_permissions
-from tests.unit.hub.checkpoints import SD1, checkpoint, diffusers_files
-from tests.unit.hub.in_process import use_stub
+from tests.unit.hub.checkpoints import SD1, checkpoint
+from tests.unit.hub.in_process import base_and_gated
 from tests.unit.hub.stub_hub import StubAccount, StubHub, etag
 
 LARGE = 12_000_000
@@ -31,9 +31,7 @@ TOKEN = "hf_thisIsNotARealTokenAtAll"
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
-    repositories = {"emi/base": diffusers_files(large=LARGE), "emi/gated": diffusers_files()}
-    with StubHub(repositories, gated=("emi/gated",)) as stub:
-        use_stub(stub, tmp_path / "hf", monkeypatch)
+    with base_and_gated(tmp_path / "hf", monkeypatch, LARGE) as stub:
         yield stub
 
 

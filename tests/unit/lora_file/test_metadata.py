@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from safetensors import safe_open
 from safetensors.numpy import save
@@ -226,7 +227,6 @@ def test_names_that_are_not_utf8_do_not_break_the_file() -> None:
 
 
 def test_hashes_are_those_of_the_file_with_ss_metadata_only(tmp_path: Any) -> None:
-    np = pytest.importorskip("numpy")
     tensors = {"a": np.arange(600_000, dtype=np.float32)}
     metadata = training_metadata(profile(), MANIFEST, BASE, PROGRESS)
 

@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import pytest
+import torch
+from diffusers import UNet2DConditionModel
+from transformers import CLIPTextConfig, CLIPTextModel
 
-torch = pytest.importorskip("torch")
-
-from diffusers import UNet2DConditionModel  # noqa: E402
-from transformers import CLIPTextConfig, CLIPTextModel  # noqa: E402
-
-from loratui.lora_file.naming import Component, Module, Target, lora_targets  # noqa: E402
+from loratui.lora_file.naming import Component, Module, Target, lora_targets
 
 GOLDEN = Path(__file__).with_name("sd15_modules.txt")
 SD1_TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}

@@ -2,19 +2,12 @@
 
 from pathlib import Path
 
-import pytest
-
-from loratui.errors import ProfileError
-from loratui.profile.demo import demo_profile, sample_dataset_path
+from loratui.profile.demo import demo_profile
 from loratui.profile.schema import Profile
 from loratui.profile.store import read_profile, write_profile
 
 
 def test_the_demo_profile_needs_nothing_but_the_package(tmp_path: Path) -> None:
-    try:
-        sample_dataset_path()
-    except ProfileError as missing:
-        pytest.skip(missing.what)
     profile = demo_profile()
     assert profile.model.base == "demo"
     assert (Path(profile.dataset.path) / "5_emi_person").is_dir()

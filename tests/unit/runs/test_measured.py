@@ -1,5 +1,7 @@
 """What a step was measured to cost is found again by what decides it, and by nothing else."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -30,6 +32,17 @@ def test_the_latest_counts() -> None:
     found = recall(("RTX 2070", *SHAPE))
     assert found is not None
     assert found.seconds_per_step == 3.0
+
+
+def test_what_several_workers_find_at_once_adds_up() -> None:
+    def find(gpu: int) -> None:
+        for number in range(5):
+            time.sleep(0.003)
+            remember((f"GPU {gpu}", f"torch {number}", *SHAPE), FOUND)
+
+    with ThreadPoolExecutor(3) as executor:
+        list(executor.map(find, range(3)))
+    assert all(recall((f"GPU {gpu}", f"torch {number}")) == FOUND for gpu in range(3) for number in range(5))
 
 
 def test_names_with_commas_are_told_apart() -> None:

@@ -6,7 +6,6 @@ import pytest
 from PIL import Image
 
 from loratui.dataset.checks import check
-from loratui.environment.disks import size_text
 from loratui.errors import BaseModelError, LoratuiError, RunError
 from loratui.profile.schema import Profile
 from loratui.runs.places import DiskNeed, check_room, check_writable
@@ -146,10 +145,3 @@ def test_a_stopped_check_makes_no_plan(profile: Profile, tmp_path: Path) -> None
     profile.dataset.path = str(tmp_path / "nowhere")
     with pytest.raises(LoratuiError, match="no folder"):
         plan_of(profile)
-
-
-@pytest.mark.parametrize(
-    ("size", "text"), [(0, "0 B"), (999, "999 B"), (9_500_000, "9.5 MB"), (2_000_000_000_000, "2.0 TB")]
-)
-def test_sizes_in_a_persons_units(size: int, text: str) -> None:
-    assert size_text(size) == text

@@ -54,7 +54,7 @@ def test_a_resumed_training_ends_in_the_same_tensors(
 
 
 def test_eight_bit_adamw_trains_and_resumes_too(profile: Profile, tmp_path: Path) -> None:
-    pytest.importorskip("bitsandbytes", reason="the optional extra adamw8bit is not installed")
+    pytest.importorskip("bitsandbytes", reason="the optional extra adamw8bit is not installed here")
     profile.training.optimizer = "adamw8bit"
     whole = Training(profile, tmp_path / "runs")
     expected = model_hash(whole.go().lora)

@@ -1,15 +1,13 @@
-"""How the rows of a form look, which of them are shown, and what a path may become."""
+"""How the rows of a form look, and which of them are shown."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
-from loratui.tui.glyphs import ASCII, UNICODE
-from loratui.tui.widgets.form_lines import VALUE_COLUMN, Row, cut, help_parts, row_parts, wrapped
+from loratui.tui.glyphs import UNICODE
+from loratui.tui.widgets.form_lines import VALUE_COLUMN, Row, help_parts, row_parts
 from loratui.tui.widgets.form_listing import Listing
-from loratui.tui.widgets.form_paths import common_beginning, complete_path, last_parts
 
 ROW = Row("training.epochs", "Epochs", "10", note="10 to 20 for a small set", help="How long.", found_by="max_epochs")
 
@@ -49,9 +47,11 @@ def test_a_note_is_shown_whole_or_not_at_all() -> None:
 
 
 def test_a_path_keeps_its_end_and_a_text_its_beginning() -> None:
-    assert cut("/home/emi/pictures", 10, UNICODE, keep_end=True) == "…/pictures"
-    assert cut("Emi, smiling", 6, ASCII) == "Emi, ~"
-    assert cut("読書読書", 4, UNICODE) == "読 …"
+    value = "/data/of/Emi" * 9
+    assert line(replace(ROW, value=value))[VALUE_COLUMN:].startswith("/data/of/Emi/data/")
+    path = line(replace(ROW, value=value, kind="path"))[VALUE_COLUMN:]
+    assert path.startswith("…")
+    assert path.rstrip().endswith("/data/of/Emi")
 
 
 def test_escape_codes_from_files_stay_text() -> None:
@@ -66,11 +66,6 @@ def test_a_complaint_comes_before_the_help_and_what_does_not_fit_is_cut() -> Non
     assert len(lines) == 3
     assert lines[-1][0].endswith("…")
     assert all(cell_len(text) <= 40 for text, _ in lines)
-
-
-def test_full_width_text_is_broken_by_cells() -> None:
-    assert all(cell_len(text) <= 20 for text in wrapped("読書" * 30, 20))
-    assert "".join(wrapped("読書" * 30, 20)) == "読書" * 30
 
 
 ROWS = [
@@ -139,28 +134,3 @@ def test_a_refused_text_stays_with_its_complaint() -> None:
     listing.put("b.seed", "43")
     listing.choose()
     assert listing.shown[listing.place_of("b.seed")].value == "43"
-
-
-def test_paths_are_completed_as_a_shell_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "pictures").mkdir()
-    (tmp_path / "pictures of Emi").mkdir()
-    (tmp_path / "picture.txt").touch()
-    (tmp_path / ".hidden").mkdir()
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    found = complete_path(f"{tmp_path}/pic")
-    assert found == [f"{tmp_path}/{name}" for name in ("picture.txt", "pictures of Emi/", "pictures/")]
-    assert common_beginning(found) == f"{tmp_path}/picture"
-    assert last_parts(found) == ["picture.txt", "pictures of Emi/", "pictures/"]
-    assert complete_path("~/pictures/") == []
-    assert complete_path("~/.h") == ["~/.hidden/"]
-    assert complete_path("pictures ") == ["pictures of Emi/"]
-    assert complete_path("~") == ["~/"]
-    assert complete_path("/nowhere/x") == complete_path("~nobody-of-that-name/") == complete_path("a\0/b") == []
-    assert common_beginning([]) == ""
-
-
-def test_names_that_a_terminal_might_obey_are_not_completed(tmp_path: Path) -> None:
-    for name in ("n\x1b]0;PWN\x07\x1b[31mdir\u202eabc", "night", "n\udce9ctarine"):
-        (tmp_path / name).mkdir()
-    assert complete_path(f"{tmp_path}/n") == [f"{tmp_path}/night/"]

@@ -46,7 +46,7 @@ def test_wide_gauges_tell_power_what_is_reserved_and_the_disk() -> None:
 
     assert "power                   142 W" in text
     assert "reserved by it" in text
-    assert "disk free               51 GB" in text
+    assert "disk free             51.0 GB" in text
     assert "of it the run          2.0 GB" in text
 
 

@@ -12,15 +12,13 @@ from loratui.profile.store import load_profile, new_profile, profile_path, write
 from loratui.runs.directory import RunDirectory, create_run
 from loratui.tui.session import Session
 from tests.small_dataset import frozen, small_profile, write_pictures
+from tests.wizard import new_session
 
 
 @pytest.fixture
 def session() -> Session:
     """A session with the profile emi open."""
-    new_profile("emi", Profile())
-    session = Session()
-    session.open("emi")
-    return session
+    return new_session()
 
 
 def _run_of(tmp_path: Path, origin: str, name: str) -> RunDirectory:

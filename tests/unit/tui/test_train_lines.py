@@ -1,6 +1,5 @@
 """The words and figures of Train: what each event says, how figures are written, and that every line fits."""
 
-import time
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,6 @@ from loratui.tui.run_watch import RunWatch
 from loratui.tui.screens.train_end import end_lines, end_text
 from loratui.tui.screens.train_events import event_lines, sentence
 from loratui.tui.screens.train_figures import head_lines, rate_text, title_text
-from loratui.tui.screens.train_words import countdown, duration, path_text, wrapped
 from loratui.tui.widgets.changing_lines import plain
 from tests.recorded_run import Recording, recorded_run
 from tests.wizard import TEN_FORTY_TWO
@@ -141,7 +139,7 @@ def test_a_finished_run_names_its_files_and_what_comes_next(run: RunDirectory) -
     moment = moment_of(run, alive=False)
     text = plain(end_lines(moment, run, 78, UNICODE))
 
-    assert "emi_lora.safetensors  18.9 KB, verified" in text
+    assert "emi_lora.safetensors  18.9 kB, verified" in text
     assert "emi_lora-grid.png" in text
     assert "9 more files beside it" in text
     assert text.splitlines()[-1].startswith("6 tries strengths")
@@ -160,29 +158,17 @@ def test_a_failed_run_names_its_log(run: RunDirectory) -> None:
     assert max(cell_len("".join(text for text, _ in line)) for line in lines) <= 78
 
 
-def test_figures_are_written_as_people_write_them() -> None:
-    assert [duration(seconds) for seconds in (3.04, 59.4, 59.6, 3599.6, 3900)] == [
-        "3.0 s",
-        "59 s",
-        "1 min 0 s",
-        "1 h 0 min",
-        "1 h 5 min",
-    ]
-    assert [countdown(seconds) for seconds in (-1, 9, 117, 7390)] == ["0:00", "0:09", "1:57", "2:03:10"]
+def test_a_learning_rate_is_written_as_people_write_it() -> None:
     assert [rate_text(rate) for rate in (1.71e-4, 0.0, 1.0)] == ["1.71e-4", "0", "1.00e0"]
 
 
-def test_a_long_path_keeps_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_path_keeps_its_end(monkeypatch: pytest.MonkeyPatch, run: RunDirectory) -> None:
     monkeypatch.setenv("HOME", "/home/emi")
+    below_home = Moment(state="finished", end={"lora": "/home/emi/output/a.safetensors"})
+    assert plain(end_lines(below_home, run, 60, UNICODE)).splitlines()[0] == "LoRA    ~/output/a.safetensors  is gone"
 
-    assert path_text("/home/emi/output/a.safetensors", 40, UNICODE) == "~/output/a.safetensors"
-    shortened = path_text("/mnt/画像/" + "deep/" * 30 + "emi.safetensors", 40, UNICODE)
-    assert cell_len(shortened) <= 40
-    assert shortened.startswith("/mnt")
-    assert shortened.endswith("emi.safetensors")
-
-
-def test_text_is_wrapped_by_cells() -> None:
-    assert wrapped("one two three", 8) == ["one two", "three"]
-    assert all(cell_len(row) <= 10 for row in wrapped("画像" * 20 + " and more", 10))
-    assert time.strftime("%H:%M", time.localtime(TEN_FORTY_TWO)) == "10:42"
+    deep = Moment(state="finished", end={"lora": "/mnt/画像/" + "deep/" * 30 + "emi.safetensors"})
+    shown = plain(end_lines(deep, run, 60, UNICODE)).splitlines()[0]
+    assert cell_len(shown) <= 60
+    assert shown.startswith("LoRA    /mnt/画像/…")
+    assert shown.endswith("deep/emi.safetensors  is gone")

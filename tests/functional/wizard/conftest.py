@@ -1,0 +1,67 @@
+"""What tests of several steps begin with: a saved profile, and a person's bases with a hub beside them."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from loratui.profile.store import new_profile
+from tests.functional.wizard.model_bases import LARGE, TOKEN, WORK
+from tests.small_dataset import small_profile, write_pictures
+from tests.small_project import processes_of
+from tests.stand_in_worker import TRIES, put_in_place
+from tests.unit.hub.checkpoints import SDXL, diffusers_files, write_checkpoint, write_in_cache
+from tests.unit.hub.in_process import use_stub
+from tests.unit.hub.stub_hub import StubAccount, StubHub
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> str:
+    """A saved profile with six pictures."""
+    pictures = write_pictures(tmp_path / "5_emi_person")
+    new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output", output={"name": "emi"}))
+    return "emi"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A person's home with bases of three kinds, and a profile on the demo's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr("loratui.hub.on_disk._SHARED_PARENTS", ())
+    write_in_cache(tmp_path / "hf", "emi/cached", diffusers_files())
+    write_checkpoint(tmp_path / "webui_forge" / "models" / "Stable-diffusion" / "counterfeit.safetensors")
+    write_checkpoint(tmp_path / "ComfyUI" / "models" / "checkpoints" / "xl.safetensors", SDXL)
+    new_profile("emi", small_profile(Path("demo"), tmp_path / "pictures", tmp_path / "output"))
+    return tmp_path
+
+
+@pytest.fixture
+def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
+    """A hub with an open base, a gated one and a large one; nobody is signed in."""
+    repositories = {
+        "emi/open": diffusers_files(),
+        "emi/gated": diffusers_files(),
+        "emi/large": diffusers_files(large=LARGE),
+    }
+    with StubHub(repositories, gated=("emi/gated",)) as stub:
+        stub.accounts = {TOKEN: StubAccount(), WORK: StubAccount(token_name="work", role="write")}
+        stub.licences = {"emi/open": "creativeml-openrail-m"}
+        use_stub(stub, home / "hf", monkeypatch)
+        yield stub
+
+
+@pytest.fixture
+def no_process_is_left(loratui_home: Path) -> Iterator[None]:
+    """Whatever was started for this test ends with it."""
+    yield
+    for pid in processes_of(str(loratui_home)):
+        os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def drawing_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stand-in draws what Try asks for."""
+    put_in_place(TRIES, tmp_path / "stand-in", monkeypatch)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
