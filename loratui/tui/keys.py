@@ -93,6 +93,7 @@ _ALL = (
     Key("row_below", "down", "Row below", "Go to the row drawn after.", "↓"),
     Key("prompt", "p", "Prompt", "Change the prompt."),
     Key("new_seed", "r", "New seed", "Draw again with another seed."),
+    Key("type_seed", "R", "Type a seed", "Draw again with a seed of your choice, such as one from a picture's text."),
     Key("fill", "f", "Fill grid", "Draw what the grid still lacks, and write it beside the LoRA."),
     Key("keep", "k", "Keep", "Keep this strength: cards for A1111 and Forge are written beside the LoRA."),
     Key("epoch", "e", "Epoch", "Choose the saved epoch."),

@@ -1,5 +1,7 @@
 """Try's questions: the prompt, the epoch, what the grid shows, other LoRAs and other bases."""
 
+import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from textual.app import App
@@ -13,18 +15,29 @@ from loratui.tui.path_completion import complete_model_file
 from loratui.tui.screens.try_lines import lora_words
 from loratui.tui.screens.try_trial import Trial
 
+# What changes of the row that is looked at.
+Changes = dict[str, object]
+Question = Callable[[App[int], Trial], Awaitable[Changes | None]]
+
 _ADD, _REMOVE, _BASE, _OTHER_BASE = "add", "remove ", "base ", "other base"
 
 
-async def ask_prompt(app: App[int], trial: Trial) -> str | None:
+async def ask_prompt(app: App[int], trial: Trial) -> Changes | None:
     """Another prompt; None when it stays."""
     text = "What the picture shows. The trigger word calls the character; <lora:…> tags name other LoRAs (O adds them)."
     said = await app.push_screen_wait(Entry("Prompt", text, trial.wish.prompt, check=_prompt_complaint))
-    return said if said and said != trial.wish.prompt else None
+    return {"prompt": said} if said and said != trial.wish.prompt else None
 
 
-async def ask_epoch(app: App[int], trial: Trial) -> str | None:
-    """The label of another file; None when it stays."""
+async def ask_seed(app: App[int], trial: Trial) -> Changes | None:
+    """Another seed; None when it stays."""
+    text = "The number that decides the noise a picture begins with. The same seed gives the same composition."
+    said = await app.push_screen_wait(Entry("Seed", text, str(trial.wish.seed), check=_seed_complaint))
+    return {"seed": int(said)} if said and int(said) != trial.wish.seed else None
+
+
+async def ask_epoch(app: App[int], trial: Trial) -> Changes | None:
+    """Another saved file; None when it stays."""
     choices = []
     for file in trial.files:
         facts = [f"validation {file.validation:.4f}"] if file.validation is not None else []
@@ -33,7 +46,8 @@ async def ask_epoch(app: App[int], trial: Trial) -> str | None:
         name = f"epoch {file.epoch}" + (", the finished file" if file.label == LAST else "")
         choices.append(Choice(file.label, name, ", ".join(facts)))
     text = "Validation is the loss on fixed noise: lower is nearer to the pictures."
-    return await app.push_screen_wait(Ask("Saved epochs", text, choices))
+    label = await app.push_screen_wait(Ask("Saved epochs", text, choices))
+    return None if label is None else {"label": label}
 
 
 async def ask_rows(app: App[int], trial: Trial) -> tuple[str, ...] | None:
@@ -52,7 +66,7 @@ async def ask_rows(app: App[int], trial: Trial) -> tuple[str, ...] | None:
     return {"row": row, "all": trial.prompts}.get(said or "")
 
 
-async def ask_others(app: App[int], trial: Trial) -> dict[str, object] | None:
+async def ask_others(app: App[int], trial: Trial) -> Changes | None:
     """What changes of the row by other LoRAs or another base; None when nothing does."""
     own, others = trial.profile.model.base, trial.wish.other_loras
     bases = dict.fromkeys(["", *trial.settings.other_bases, trial.wish.base])
@@ -112,6 +126,16 @@ def _lora_complaint(entry: str) -> str:
         return "" if path.expanduser().is_file() else "There is no such file."
     except (OSError, RuntimeError):
         return "There is no such file."
+
+
+def _seed_complaint(seed: str) -> str:
+    if not re.fullmatch(r"[0-9]{1,20}", seed.strip()):
+        return "A seed is a whole number, 0 or more."
+    try:
+        comparison({"seeds": [int(seed)]})
+    except LoratuiError as error:
+        return error.what
+    return ""
 
 
 def _prompt_complaint(prompt: str) -> str:

@@ -18,8 +18,8 @@ from loratui.safe_text import printable
 from loratui.tui.base_choice import choose_base
 from loratui.tui.keys import EVERYWHERE, entry_of
 from loratui.tui.messages import Go
+from loratui.tui.screens import try_dialogs
 from loratui.tui.screens.try_asking import Answered, Opened, Polled, TryThreads
-from loratui.tui.screens.try_dialogs import ask_epoch, ask_others, ask_prompt, ask_rows
 from loratui.tui.screens.try_lines import help_text, plain_lines
 from loratui.tui.screens.try_trial import Trial
 from loratui.tui.screens.try_view import Place, TryView
@@ -46,6 +46,7 @@ class TryScreen(TryThreads):
         "copy",
         "act:Draw",
         "stop",
+        "type_seed",
         "epoch",
         "others",
         "flip",
@@ -162,29 +163,27 @@ class TryScreen(TryThreads):
         """Draw the same with other noise."""
         self._change({"seed": secrets.randbelow(_SEEDS)})
 
-    @work(exclusive=True, group="try-dialog")
-    async def action_prompt(self) -> None:
+    def action_type_seed(self) -> None:
+        """Draw the same with the noise of a seed that somebody names."""
+        self._ask_for(try_dialogs.ask_seed)
+
+    def action_prompt(self) -> None:
         """Draw another prompt."""
-        if self._trial is not None and (said := await ask_prompt(self.app, self._trial)) is not None:
-            self._change({"prompt": said})
+        self._ask_for(try_dialogs.ask_prompt)
 
-    @work(exclusive=True, group="try-dialog")
-    async def action_epoch(self) -> None:
+    def action_epoch(self) -> None:
         """Draw with another saved file."""
-        if self._trial is not None and (said := await ask_epoch(self.app, self._trial)) is not None:
-            self._change({"label": said})
+        self._ask_for(try_dialogs.ask_epoch)
 
-    @work(exclusive=True, group="try-dialog")
-    async def action_others(self) -> None:
+    def action_others(self) -> None:
         """Draw with other LoRAs, or on another base."""
-        if self._trial is not None and (changed := await ask_others(self.app, self._trial)) is not None:
-            self._change(changed)
+        self._ask_for(try_dialogs.ask_others)
 
     @work(exclusive=True, group="try-dialog")
     async def action_fill(self) -> None:
         """Draw a grid."""
         trial = self._trial
-        if trial is not None and (prompts := await ask_rows(self.app, trial)) is not None:
+        if trial is not None and (prompts := await try_dialogs.ask_rows(self.app, trial)) is not None:
             self.session.tried.add(trial.run)
             self._ask(lambda: trial.fill(prompts), "The grid is being drawn; it is written beside the LoRA.")
 
@@ -276,16 +275,19 @@ class TryScreen(TryThreads):
                 self._pause.stop()
             self._redraw()
 
-    def _change(self, fields: dict[str, object]) -> None:
+    @work(exclusive=True, group="try-dialog")
+    async def _ask_for(self, ask: try_dialogs.Question) -> None:
+        if self._trial is not None and (changed := await ask(self.app, self._trial)) is not None:
+            self._change(changed)
+
+    def _change(self, fields: try_dialogs.Changes) -> None:
         if self._trial is not None:
             self._trial.change(**fields)
-            self._draw()
+        self._draw()
 
     def _draw(self) -> None:
         trial = self._trial
-        if trial is None:
-            return
-        if trial.missing:
+        if trial is not None and trial.missing:
             self.session.tried.add(trial.run)
             self._ask(trial.draw)
         self._redraw()

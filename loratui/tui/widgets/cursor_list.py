@@ -1,5 +1,6 @@
 """Rows with a cursor: the keys and clicks that move it, and how rows follow it. What a row says, its list knows."""
 
+from abc import abstractmethod
 from collections.abc import Hashable, Sequence
 from typing import ClassVar, Generic, TypeVar
 
@@ -47,13 +48,13 @@ class CursorList(Generic[RowT], ChangingLines, can_focus=True):
 
     # What a list says of its rows
 
+    @abstractmethod
     def id_of(self, row: RowT) -> Hashable:
         """By what a row is found again; None where it cannot be chosen."""
-        raise NotImplementedError
 
+    @abstractmethod
     def line_of(self, row: RowT, width: int, *, at_cursor: bool) -> Line:
         """A row as it is drawn."""
-        raise NotImplementedError
 
     def heading(self, width: int) -> Sequence[Line]:
         """Lines that stay above the rows."""

@@ -63,6 +63,19 @@ async def test_a_prompt_that_cannot_be_drawn_says_why_and_the_next_one_is_drawn(
         await see(pilot, "[0.8✓]")
 
 
+async def test_a_seed_is_typed_and_what_is_none_is_refused(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        await pilot.press("R")
+        await see(pilot, "gives the same composition.")
+        await enter(pilot, "-1")
+        await see(pilot, "A seed is a whole number, 0 or more.")
+        await enter(pilot, "99999999999999999999")
+        await see(pilot, "seeds")
+        await enter(pilot, "1234")
+        await see(pilot, "seed 1234")
+        await see(pilot, "[0.8✓]")
+
+
 async def test_the_grid_is_filled_and_named(run: RunDirectory) -> None:
     async with trying(run) as pilot:
         await pilot.press("f")
