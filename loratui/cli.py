@@ -4,6 +4,7 @@ Each command's work is in `command_line/`, imported when the command runs, so th
 Exit codes: 0 done, 1 the run failed, 2 bad input, 128+n signal n.
 """
 
+import difflib
 import sys
 from enum import StrEnum
 from typing import Annotated, NoReturn
@@ -220,6 +221,9 @@ _USAGE_ERROR: type[Exception] = next(
 )
 
 
+_ALIKE = 0.8
+
+
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line; the entry point of `loratui`."""
     arguments = sys.argv[1:] if arguments is None else arguments
@@ -247,6 +251,9 @@ def _exit_code(arguments: list[str]) -> int:
 
 
 def _refuse_usage(error: Exception, terminal: Terminal) -> int:
+    if isinstance(error_name := getattr(error, "option_name", None), str) and getattr(error, "possibilities", None):
+        # click offers --mouse for --bogus; the dashes that all options share make them alike.
+        error.possibilities = difflib.get_close_matches(error_name, error.possibilities, cutoff=_ALIKE)  # type: ignore[attr-defined]
     message = getattr(error, "format_message", lambda: str(error))()
     if type(error).__name__ == "NoArgsIsHelpError":
         typer.echo(message, err=True)

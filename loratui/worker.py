@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from loratui.diffusion.base_model import BaseModel
     from loratui.profile.schema import Profile
+    from loratui.training.pace import Pace
     from loratui.training.recipe import TrainingResult
     from loratui.training.workbench import Events
 
@@ -150,13 +151,14 @@ class Worker:
         if not processes.is_first:
             return None
         result = recipe.finish()
+        pace = recipe.pace
         del recipe
         gc.collect()
         figures: dict[str, Any] = {**_figures(result), "grid": None}
         self._events.write("trained", **_figures(result))
         if profile.comparison.enabled:
             try:
-                figures["grid"] = self._compare("train", result.lora, result.epoch_files, [base])
+                figures["grid"] = self._compare("train", result.lora, result.epoch_files, [base], pace)
             except LoratuiError as error:
                 raise TrainingError(
                     f"The LoRA {result.lora} is trained and verified, but its comparison was not drawn: {error.what}",
@@ -172,7 +174,14 @@ class Worker:
         lora = Path(trained[-1]["lora"])
         return {"lora": str(lora), "grid": self._compare("compare", lora, epoch_files, [])}
 
-    def _compare(self, task: Task, lora: Path, epoch_files: dict[int, Path], loaded: list["BaseModel"]) -> str:
+    def _compare(
+        self,
+        task: Task,
+        lora: Path,
+        epoch_files: dict[int, Path],
+        loaded: list["BaseModel"],
+        pace: "Pace | None" = None,
+    ) -> str:
         """Draw the comparison; `loaded` may hold the run's base, which is taken out so that only one is in memory."""
         from loratui.diffusion.base_model import load_base
         from loratui.generation.of_run import compare_run
@@ -181,7 +190,7 @@ class Worker:
         device, dtype = self._device_and_dtype(profile)
 
         def on_progress(done: int, of: int) -> None:
-            self._events.write("drawing", done=done, of=of)
+            self._events.write("drawing", done=done, of=of, pictures=of // profile.comparison.steps)
             self._heed()
 
         grid, result = compare_run(
@@ -196,6 +205,9 @@ class Worker:
             on_cell=lambda cell: self._events.write("cell", file=cell.path),
             on_progress=on_progress,
         )
+        if pace is not None and result.cells:
+            pace.picture_took(result.seconds / len(result.cells))
+            pace.keep()
         self._events.write("grid", file=grid, cells=len(result.cells), comparison=self._run.comparison)
         return str(grid)
 

@@ -1,17 +1,22 @@
 """The wizard without a terminal: the real app at a given size, with a clock that stands still, and waiting for it."""
 
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 
+from rich.cells import cell_len
 from textual.events import Paste
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widget import Widget
+from textual.widgets import Input, Static
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
 from loratui.tui.app import Options, Wizard
 from loratui.tui.session import Session
+from loratui.tui.widgets.changing_lines import ChangingLines
+from loratui.tui.widgets.form_view import RowsView
+from loratui.tui.widgets.picture import Picture
 
 # 22 November 2026, 10:42 in whatever zone the tests run in.
 TEN_FORTY_TWO = time.mktime((2026, 11, 22, 10, 42, 0, 0, 0, -1))
@@ -100,6 +105,11 @@ async def read(pilot: Pilot[int], text: str) -> list[str]:
     return lines
 
 
+def is_drawn(picture: Picture) -> bool:
+    """Whether what a widget shall show is shown, be it a sentence."""
+    return picture._wanted is None or picture._kept.get(picture._wanted) is picture._shown
+
+
 async def at_mode(pilot: Pilot[int], mode: str) -> None:
     """Wait until Home or a step is shown, and what that set off is done."""
     await until(pilot, lambda: pilot.app.current_mode == mode, what=mode)
@@ -110,3 +120,45 @@ async def paste(pilot: Pilot[int], text: str) -> None:
     """Paste into the dialog's line, which is one event for any text."""
     pilot.app.screen.query_one(Input).post_message(Paste(text))
     await pilot.pause()
+
+
+def cut_texts(pilot: Pilot[int]) -> list[str]:
+    """What of the screen in front a person cannot read and no sign tells of: widgets and texts without their room.
+
+    The lines of a screen prove nothing: what stands beyond its edges is never in them.
+    """
+    return [told for widget in pilot.app.screen.walk_children(Widget) if _is_seen(widget) for told in _cut_in(widget)]
+
+
+def _is_seen(widget: Widget) -> bool:
+    return widget.display and widget.visible and widget.is_attached and all(node.display for node in widget.ancestors)
+
+
+def _cut_in(widget: Widget) -> Iterator[str]:
+    region, parent = widget.region, widget.parent
+    if isinstance(parent, Widget) and widget.styles.dock == widget.styles.overlay == "none":
+        room = parent.content_region
+        if not parent.allow_horizontal_scroll and (region.x < room.x or region.right > room.right):
+            yield f"{widget}: columns {region.x} to {region.right} of {room.x} to {room.right}"
+        if not parent.allow_vertical_scroll and (region.y < room.y or region.bottom > room.bottom):
+            yield f"{widget}: rows {region.y} to {region.bottom} of {room.y} to {room.bottom}"
+    width, height = widget.content_size
+    for row, line in enumerate(_lines_wanted(widget)):
+        if cell_len(line.rstrip()) > width and not widget.render_line(row).text.rstrip().endswith(("…", "~")):
+            yield f"{widget}: {cell_len(line)} cells in {width}: {line!r}"
+    if isinstance(widget, Static):
+        wanted = widget.get_content_height(parent.content_size, widget.screen.size, width)  # type: ignore[union-attr]
+        if wanted > height:
+            yield f"{widget}: {wanted} rows in {height}: {widget.render()!r}"
+
+
+def _lines_wanted(widget: Widget) -> list[str]:
+    """The lines of a widget that does not break them."""
+    match widget:
+        case ChangingLines():
+            return ["".join(text for text, _ in line) for line in widget.lines[: widget.size.height]]
+        case RowsView():
+            return ["".join(text for text, _ in parts) for parts, _ in widget._drawn]
+        case Static() if widget.styles.text_wrap == "nowrap" and widget.styles.text_overflow != "ellipsis":
+            return str(widget.render()).splitlines()
+    return []

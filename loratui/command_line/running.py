@@ -115,8 +115,8 @@ def resume(name: str, options: RunOptions, terminal: Terminal) -> int:
     with Interruptions() as interruptions:
         start_run(run, accept_smaller=options.auto)
         if isinstance(step, int):
-            # With what learning rate, the worker says once it is there.
-            where = f" at {position_line(step, history.steps, None)}" if options.detach else ""
+            # Whoever stays hears it from the worker.
+            where = f" at {position_line(step, history.steps, history.rates.get(step))}" if options.detach else ""
             terminal.say(f"Resuming {run.name}{where}.")
         else:
             terminal.say(f"{run.name} has saved no state yet: it starts from the beginning.")

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from loratui.command_line.terminal import number
+from loratui.dataset.problems import counted
 from loratui.quantities import duration, memory_size
-from loratui.runs.events import Event
+from loratui.runs.events import Event, pictures_drawn
 from loratui.safe_text import printable
 
 
@@ -15,6 +16,20 @@ def phase_of(event: Event) -> str:
     return f"caching {printable(event.get('what') or 'pictures')}"
 
 
+def counts_of(event: Event) -> tuple[int, int]:
+    """How far the worker is with that, and how much there is: files to cache, or pictures to draw."""
+    if event["event"] == "drawing" and (drawn := pictures_drawn(event))[1]:
+        return drawn
+    done, of = (event.get(name) for name in ("done", "of"))
+    return (done if isinstance(done, int) else 0), (of if isinstance(of, int) else 0)
+
+
+def amount_of(event: Event) -> str:
+    """`14`, or `21 pictures` where these are drawn."""
+    of = counts_of(event)[1]
+    return counted(of, "picture") if event["event"] == "drawing" and "pictures" in event else str(of)
+
+
 def figures_of(event: Event) -> str:
     """Loss and learning rate of a step."""
     return f"loss {number(event.get('loss'))}  lr {number(event.get('lr'), '.1e')}"
@@ -23,7 +38,8 @@ def figures_of(event: Event) -> str:
 def training_line(event: Event) -> str:
     """What is about to be trained."""
     return (
-        f"Training {number(event.get('steps'), 'd')} steps in {number(event.get('epochs'), 'd')} epochs: "
+        f"Training {number(event.get('steps'), 'd')} steps in {number(event.get('epochs'), 'd')} "
+        f"epoch{'s' * (event.get('epochs') != 1)}: "
         f"{number(event.get('modules'), 'd')} modules, {number(event.get('parameters'), ',d')} parameters"
     )
 
@@ -50,7 +66,7 @@ def preflight_line(event: Event) -> str:
     if isinstance(pace := event.get("seconds_per_step"), int | float):
         parts.append(f"{pace:.2f} s a step")
     if isinstance(estimated := event.get("estimated_seconds"), int | float):
-        parts.append(f"about {duration(estimated)} in all")
+        parts.append(f"about {duration(estimated)} with validations and pictures")
     return "Preflight: " + (", ".join(parts) or "done")
 
 

@@ -6,8 +6,8 @@ from typing import Protocol
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from loratui.command_line.replay import say_replay
-from loratui.command_line.telling import event_line, figures_of, phase_of, training_line
-from loratui.command_line.terminal import Terminal, number
+from loratui.command_line.telling import amount_of, counts_of, event_line, figures_of, phase_of, training_line
+from loratui.command_line.terminal import Terminal
 from loratui.quantities import duration
 from loratui.runs.events import Event
 from loratui.runs.history import History
@@ -105,7 +105,7 @@ class PlainView:
         phase = phase_of(event)
         if phase != self._phase:
             self._phase = phase
-            self._terminal.say(f"{phase} ({number(event.get('of'), 'd')})")
+            self._terminal.say(f"{phase} ({amount_of(event)})")
 
     def _step(self, event: Event) -> None:
         step = _count(event, "step")
@@ -161,8 +161,9 @@ class LiveView:
             self._enter("training", self._steps)
             self._advance(_count(event, "step"), self._steps, figures_of(event))
         elif kind in ("caching", "drawing"):
-            self._enter(phase_of(event), _count(event, "of"))
-            self._advance(_count(event, "done"), _count(event, "of"))
+            done, of = counts_of(event)
+            self._enter(phase_of(event), of)
+            self._advance(done, of)
         elif (line := event_line(event)) and line not in self._said:
             self._terminal.say(line)
 

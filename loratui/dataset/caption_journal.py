@@ -3,20 +3,26 @@
 Refuses to know pictures and settings; how one file is read and written is in `caption_files.py`.
 """
 
+import contextlib
+import errno
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.dataset.caption_files import EditableCaption, read_content, refuse_read_only, replace_content
 from loratui.dataset.problems import DatasetFault, counted, name_some
+from loratui.locks import take_lock
 from loratui.paths import data_directory
 from loratui.safe_text import printable
 
 # A person takes back what was done a moment ago; older groups are forgotten.
 _GROUPS_KEPT = 200
+_SECONDS_FOR_LOCK = 10.0
+# What flock says on network disks without locks: there one wizard at a time has to do.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP)
 
 
 @dataclass(frozen=True)
@@ -147,19 +153,21 @@ class CaptionJournal:
         return sorted(self._directory.glob("[0-9]*.json"))
 
     def _put_down(self, label: str, changes: Sequence[tuple[Path, bytes | None, bytes]]) -> Path:
-        groups = self._groups()
-        number = int(groups[-1].stem) + 1 if groups else 1
         # Paths and contents as latin-1 text: every byte has a place in it, whatever the encoding was.
         entries = [
             [_as_text(os.fsencode(path)), None if before is None else _as_text(before), _as_text(after)]
             for path, before, after in changes
         ]
-        group = self._directory / f"{number:08}.json"
+        content = json.dumps({"label": label, "changes": entries}).encode()
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            replace_content(group, json.dumps({"label": label, "changes": entries}).encode(), durable=True)
-            for old in groups[: max(0, len(groups) + 1 - _GROUPS_KEPT)]:
-                old.unlink(missing_ok=True)
+            with self._one_at_a_time():
+                groups = self._groups()
+                number = int(groups[-1].stem) + 1 if groups else 1
+                group = self._directory / f"{number:08}.json"
+                replace_content(group, content, durable=True)
+                for old in groups[: max(0, len(groups) + 1 - _GROUPS_KEPT)]:
+                    old.unlink(missing_ok=True)
         except OSError as error:
             raise DatasetFault(
                 "caption-not-written",
@@ -168,6 +176,24 @@ class CaptionJournal:
                 "Make room on that disk, or make the folder writable.",
             ) from error
         return group
+
+    @contextlib.contextmanager
+    def _one_at_a_time(self) -> Iterator[None]:
+        """Keep other wizards that show the same dataset from taking the same number."""
+        try:
+            descriptor = take_lock(self._directory / ".lock", _SECONDS_FOR_LOCK)
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                raise
+            descriptor = None
+        else:
+            if descriptor is None:
+                raise TimeoutError(errno.ETIMEDOUT, "another loratui does not let go of it")
+        try:
+            yield
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
 
 
 def _label(group: Path) -> str:

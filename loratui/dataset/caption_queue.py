@@ -4,6 +4,7 @@ Knows what files will say once the jobs before are done, so that nobody goes on 
 """
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -15,8 +16,19 @@ Job = Callable[[], Callable[[], None]]
 Outcome = Mapping[Path, EditableCaption]
 
 
+_threads: set[threading.Thread] = set()
+
+
+def all_written(seconds: float) -> bool:
+    """Wait until every queue has done its jobs, but no longer; the program is about to end, and its threads with it."""
+    deadline = time.monotonic() + seconds
+    for thread in tuple(_threads):
+        thread.join(max(0.0, deadline - time.monotonic()))
+    return not any(thread.is_alive() for thread in tuple(_threads))
+
+
 class CaptionQueue:
-    """Does jobs in a thread that lives as long as there are any; the program does not end before it."""
+    """Does jobs in a thread that lives as long as there are any; at the end of the program see `all_written`."""
 
     def __init__(self, failed: Callable[[Exception], None]) -> None:
         """Begin with nothing to do; `failed` is told what a job did not expect, in the thread."""
@@ -37,7 +49,9 @@ class CaptionQueue:
             if self._is_at_work:
                 return
             self._is_at_work = True
-        threading.Thread(target=self._work, name="captions").start()
+        thread = threading.Thread(target=self._work, name="captions", daemon=True)
+        _threads.add(thread)
+        thread.start()
 
     @property
     def is_idle(self) -> bool:
@@ -58,6 +72,12 @@ class CaptionQueue:
         return outcomes[-1][path] if outcomes else None
 
     def _work(self) -> None:
+        try:
+            self._work_off()
+        finally:
+            _threads.discard(threading.current_thread())
+
+    def _work_off(self) -> None:
         while True:
             with self._lock:
                 if not self._jobs:

@@ -40,13 +40,8 @@ class CaptionFile:
     further_lines: bool
 
 
-def read_caption(path: Path) -> str:
-    """The caption in `path`: its first line, as kohya takes it. See `read_caption_file`."""
-    return read_caption_file(path).text
-
-
 def read_caption_file(path: Path) -> CaptionFile:
-    """Read a caption: UTF-8 with or without a byte order mark, first line, without spaces at its ends.
+    """Read a caption as kohya does: UTF-8 with or without a byte order mark, first line, without spaces at its ends.
 
     Raises:
         DatasetFault: "caption-not-utf8" (says line and byte), or the file cannot be read ("not-a-file", "broken-link",

@@ -196,7 +196,10 @@ def _judge_captions(folders: tuple[Folder, ...], images: list[FoundImage], trigg
             code, message = "missing-caption", f"{count} no caption ({name_some(missing)}); {instead}."
         # Regularisation pictures usually have none: their class is what they stand for.
         severity: Severity = "note" if folder.regularisation and fallback else "warning"
-        fix = "Write what each shows into a text file of the same name, such as 1.txt for 1.png."
+        picture, file = printable(missing[0].name), f"{printable(missing[0].stem)}.txt"
+        fix = f"Write what each shows into a text file of the same name, such as {file} for {picture}."
+        if len(missing) == 1:
+            fix = f"Write what it shows into {file}, beside {picture}."
         problems.append(Problem(severity, code, folder.path, message, fix))
     return problems
 

@@ -14,9 +14,9 @@ from typing import Literal
 from loratui.dataset.folders import Listing, find_folders, list_folder, search_deeper
 from loratui.dataset.problems import DatasetFault, counted
 from loratui.dataset.repeats import read_folder_name
-from loratui.paths import shown_path, shown_paths_in
 from loratui.profile.fields import why_not_plain
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path, shown_paths_in
 
 _CAPTIONS = {".txt", ".caption"}
 

@@ -144,11 +144,8 @@ def _require_folder(root: Path) -> None:
                 f"Give the folder that holds the pictures, such as {printable(root.parent)}.",
             )
         nearest = next(parent for parent in root.parents if os.path.isdir(parent) or parent == parent.parent)
-        raise DatasetFault(
-            "no-folder",
-            f"There is no folder {printable(root)}.",
-            f"Check the spelling; what exists of it is {printable(nearest)}.",
-        )
+        exists = f"; what exists of it is {printable(nearest)}" if nearest != nearest.parent else ""
+        raise DatasetFault("no-folder", f"There is no folder {printable(root)}.", f"Check the spelling{exists}.")
 
 
 def _list_inner(top: Listing) -> tuple[list[Listing], list[Problem]]:

@@ -186,7 +186,7 @@ def _caption_of(
         return _Caption(fallback, path)
     # A tab is a control character too, but an innocent one.
     if printable(plain := caption.text.replace("\t", " ")) != plain:
-        fix = "Delete them in an editor; they are never shown as they are."
+        fix = "They are trained as they stand, but never shown so: delete them in an editor."
         problems.append(_say_control_characters(path, f"the caption in {shown}", fix))
     return _Caption(caption.text, path)
 

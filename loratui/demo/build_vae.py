@@ -5,11 +5,14 @@ from __future__ import annotations
 import itertools
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 from loratui.demo.build_plan import Plan, one_cycle, save_checkpoint, say
 from loratui.demo.corpus import Corpus
@@ -24,13 +27,7 @@ def train_vae(plan: Plan, corpus: Corpus) -> AutoencoderKL:
     pictures = torch.from_numpy(corpus.pictures).permute(0, 3, 1, 2)
     optimizer = torch.optim.AdamW(vae.parameters(), lr=plan.vae_lr, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     schedule = one_cycle(optimizer, plan.vae_lr, plan.vae_steps)
-    first = 0
-    if plan.resume and path.exists():
-        kept = torch.load(path)
-        vae.load_state_dict(kept["vae"])
-        optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
-        first = kept["step"]
+    first = _steps_done(plan, path, vae, optimizer, schedule)
     started = time.monotonic()
     for step in range(first, plan.vae_steps):
         draws = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
@@ -50,8 +47,7 @@ def train_vae(plan: Plan, corpus: Corpus) -> AutoencoderKL:
             pace = (time.monotonic() - started) / (step + 1 - first)
             say(f"vae {step + 1}/{plan.vae_steps} L1 {F.l1_loss(y, x).item():.4f} {pace:.3f} s/step")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.vae_steps:
-            state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step + 1}
-            save_checkpoint(path, {"vae": vae.state_dict(), **state})
+            _save(path, step + 1, vae, optimizer, schedule)
     return vae.eval()
 
 
@@ -95,13 +91,7 @@ def refine_decoder(plan: Plan, corpus: Corpus, vae: AutoencoderKL, latents: Late
     optimizer = torch.optim.AdamW(weights, lr=plan.decoder_lr, betas=(0.9, 0.99), weight_decay=0.0, fused=True)
     schedule = one_cycle(optimizer, plan.decoder_lr, plan.decoder_steps)
     path = plan.work / "decoder.pt"
-    first = 0
-    if plan.resume and path.exists():
-        kept = torch.load(path)
-        vae.load_state_dict(kept["vae"])
-        optimizer.load_state_dict(kept["optimizer"])
-        schedule.load_state_dict(kept["schedule"])
-        first = kept["step"]
+    first = _steps_done(plan, path, vae, optimizer, schedule)
     recent: list[float] = []
     for step in range(first, plan.decoder_steps):
         draws = torch.Generator().manual_seed(plan.seed * 1_000_039 + step)
@@ -120,5 +110,20 @@ def refine_decoder(plan: Plan, corpus: Corpus, vae: AutoencoderKL, latents: Late
         if (step + 1) % 100 == 0:
             say(f"decoder {step + 1}/{plan.decoder_steps} L1 {sum(recent) / len(recent):.4f}")
         if (step + 1) % plan.save_every == 0 or step + 1 == plan.decoder_steps:
-            state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step + 1}
-            save_checkpoint(path, {"vae": vae.state_dict(), **state})
+            _save(path, step + 1, vae, optimizer, schedule)
+
+
+def _steps_done(plan: Plan, path: Path, vae: AutoencoderKL, optimizer: Optimizer, schedule: LRScheduler) -> int:
+    """Go on from a checkpoint where the plan says so; returns how many steps it has behind it."""
+    if not plan.resume or not path.exists():
+        return 0
+    kept = torch.load(path)
+    vae.load_state_dict(kept["vae"])
+    optimizer.load_state_dict(kept["optimizer"])
+    schedule.load_state_dict(kept["schedule"])
+    return int(kept["step"])
+
+
+def _save(path: Path, step: int, vae: AutoencoderKL, optimizer: Optimizer, schedule: LRScheduler) -> None:
+    state = {"optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step}
+    save_checkpoint(path, {"vae": vae.state_dict(), **state})

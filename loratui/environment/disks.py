@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from loratui.environment.finding import Finding
-from loratui.paths import shown_path
 from loratui.quantities import disk_size
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
 
 # A base of Stable Diffusion 1.5 has 2 to 4 GB, a run's states and saved epochs some hundred megabytes.
 _ROOM_FOR_A_BASE = 10_000_000_000

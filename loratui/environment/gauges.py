@@ -39,15 +39,13 @@ class Reading:
 
     Attributes:
         cpu_percent: Of all cores together, since the reading before; 0 in the first one.
-        process_cpu_percent: Of the watched process and its children, where one core makes 100; None when it is gone.
-        process_memory: What they hold of the RAM.
+        process_memory: What the watched process and its children hold of the RAM; None when it is gone.
     """
 
     gpus: tuple[GpuReading, ...]
     cpu_percent: float
     memory_used: int
     memory_total: int
-    process_cpu_percent: float | None = None
     process_memory: int | None = None
 
 
@@ -65,7 +63,6 @@ class Gauges:
             pid: A process to watch beside the computer, such as a run's worker.
         """
         self.missing = ""
-        self._processes: dict[int, psutil.Process] = {}
         self._pid = pid
         self._nvml: Any = None
         try:
@@ -84,14 +81,12 @@ class Gauges:
     def read(self) -> Reading:
         """Read everything once."""
         memory = psutil.virtual_memory()
-        cpu, held = self._read_process()
         return Reading(
             self._read_gpus(),
             psutil.cpu_percent(),
             int(memory.total - memory.available),
             int(memory.total),
-            cpu,
-            held,
+            self._read_process(),
         )
 
     def close(self) -> None:
@@ -135,23 +130,20 @@ class Gauges:
         except self._nvml.NVMLError:  # not every card measures everything
             return None
 
-    def _read_process(self) -> tuple[float | None, int | None]:
-        """CPU and memory of the watched process with its children, which are kept: their CPU counts from before."""
+    def _read_process(self) -> int | None:
+        """Memory of the watched process with its children; None when it is gone."""
         if self._pid is None:
-            return None, None
+            return None
         try:
-            first = self._processes.get(self._pid) or psutil.Process(self._pid)
+            first = psutil.Process(self._pid)
             family = [first, *first.children(recursive=True)]
         except psutil.Error:
-            self._processes.clear()
-            return None, None
-        self._processes = {process.pid: self._processes.get(process.pid, process) for process in family}
-        cpu, memory = 0.0, 0
-        for process in self._processes.values():
+            return None
+        memory = 0
+        for process in family:
             with contextlib.suppress(psutil.Error):
-                cpu += process.cpu_percent()
                 memory += process.memory_info().rss
-        return cpu, memory
+        return memory
 
 
 def _text(value: object) -> str:

@@ -8,12 +8,17 @@ import importlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+from huggingface_hub import errors as hub_errors
 
 from loratui.errors import AccountError
 from loratui.hub.asking import silence_the_library
-from loratui.hub.login import Account, in_our_words, who
+from loratui.hub.login import NOT_REACHED, Account, in_our_words, who
+from loratui.hub.refusals import is_transport
 from loratui.safe_text import printable
+
+T = TypeVar("T")
 
 COMMAND = (sys.executable, "-m", "huggingface_hub.cli.hf", "auth", "login", "--force")
 
@@ -55,7 +60,7 @@ def request_code() -> DeviceCode:
         AccountError: the hub gives none.
     """
     silence_the_library()
-    told = in_our_words(_required()[0])
+    told = _in_our_words(_required()[0])
     try:
         return DeviceCode(
             printable(told["verification_uri"]), printable(told["user_code"]), int(told["expires_in"]), told
@@ -72,7 +77,7 @@ def wait_for_consent(code: DeviceCode, given_up: Callable[[], bool]) -> Account 
         given_up: Asked every few seconds; when it says yes the waiting ends and None is returned.
 
     Raises:
-        AccountError: it was refused, or the time is over.
+        AccountError: it was refused, the time is over, or the hub wants something else.
     """
     _, poll, save = _required()
 
@@ -81,15 +86,48 @@ def wait_for_consent(code: DeviceCode, given_up: Callable[[], bool]) -> Account 
             raise _GivenUp
 
     try:
-        token = in_our_words(lambda: poll(code.request, on_pending=look))
+        token = _in_our_words(lambda: poll(code.request, on_pending=look))
     except _GivenUp:
         return None
-    except AccountError as error:
-        raise AccountError("Signing in by code was refused, or the code ran out.", "Begin again.") from error
     if given_up():
         return None
     in_our_words(lambda: save(token))
     return who()
+
+
+def _in_our_words(ask: Callable[[], T]) -> T:
+    """Return what `ask` returns.
+
+    Raises:
+        AccountError: whatever the library raised; of a code it has one exception for everything.
+    """
+
+    def asking() -> T:
+        try:
+            return ask()
+        except Exception as failure:
+            if type(failure).__name__ != "DeviceCodeError":
+                raise
+            raise _refusal(failure) from None
+
+    return in_our_words(asking)
+
+
+def _refusal(failure: Exception) -> AccountError:
+    cause, code = failure.__cause__, getattr(failure, "error_code", None)
+    match getattr(code, "value", code):
+        case "expired_token":
+            return AccountError("The code has run out.", "Begin again for a new one.")
+        case "access_denied":
+            return AccountError("Signing in by code was refused on the hub's page.", "Begin again, and agree there.")
+    if isinstance(cause, hub_errors.HfHubHTTPError):
+        return AccountError(
+            f"The hub answered {cause.response.status_code} when asked for a code.",
+            "Try again later, or paste a token.",
+        )
+    if isinstance(cause, ConnectionError) or (cause is not None and is_transport(cause)):
+        return AccountError(*NOT_REACHED)
+    return AccountError("The hub does not let this computer sign in by code.", "Begin again, or paste a token.")
 
 
 def _functions() -> tuple[Callable[..., Any], Callable[..., Any], Callable[..., Any]] | None:

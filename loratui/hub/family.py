@@ -49,7 +49,10 @@ _BY_PREFIX: tuple[tuple[str, Family], ...] = (
     ("model.diffusion_model.double_blocks.", Family("Flux", "a Flux checkpoint")),
     ("double_blocks.", Family("Flux", "a Flux model")),
     ("model.diffusion_model.input_blocks.", SD1),
-    ("lora_", Family("LoRA", "a LoRA, not a base: it belongs in comparison.other_loras")),
+    (
+        "lora_",
+        Family("LoRA", "a LoRA, not a base: it belongs in Other LoRAs under Comparison (comparison.other_loras)"),
+    ),
     ("first_stage_model.", Family("VAE", "only a VAE: name it in model.vae")),
     ("encoder.conv_in.", Family("VAE", "only a VAE: name it in model.vae")),
 )

@@ -23,6 +23,7 @@ from loratui.safe_text import printable
 T = TypeVar("T")
 
 TOKEN_PAGE = "https://huggingface.co/settings/tokens"
+NOT_REACHED = ("The hub cannot be reached.", "Check the network (and HF_ENDPOINT, HTTPS_PROXY where used).")
 _FROM_ENVIRONMENT = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 
 
@@ -211,13 +212,12 @@ def _error(failure: Exception) -> AccountError:
             )
         return AccountError(f"The hub answered {status}.", "Try again later.")
     if isinstance(failure, ConnectionError) or is_transport(failure):
-        return AccountError(
-            "The hub cannot be reached.", "Check the network (and HF_ENDPOINT, HTTPS_PROXY where used)."
-        )
+        return AccountError(*NOT_REACHED)
     if isinstance(failure, OSError):
         return AccountError(
             f"The account cannot be stored: {failure.strerror or type(failure).__name__}.", "Check HF_HOME."
         )
     return AccountError(
-        f"Signing in did not work ({type(failure).__name__}).", "Check the token, HF_TOKEN and HF_ENDPOINT."
+        "Signing in did not work: what answered is no Hugging Face hub.",
+        "Check HF_ENDPOINT and HTTPS_PROXY, where they are set.",
     )

@@ -135,6 +135,8 @@ def _nothing_at(path: Path) -> BaseModelError:
         entries = []
     wanted = path.relative_to(parent).parts[0] if path.name and path != parent else path.name
     near = difflib.get_close_matches(wanted, entries, n=1)
+    if not near and difflib.get_close_matches(str(path), ["demo"], n=1):
+        return BaseModelError(f"There is no base model {shown}.", f"Did you mean demo? {FORMS}")
     if near:
         return BaseModelError(f"There is no base model {shown}.", f"Did you mean {printable(parent / near[0])}?")
     looks_like_path = str(path).startswith("/") or path.suffix == ".safetensors"

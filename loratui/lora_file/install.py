@@ -109,7 +109,8 @@ def _place(source: Path, digest: str, folder: Path) -> Path:
 def _copy(source: Path, destination: Path) -> None:
     with open(source, "rb") as read, whole_file(destination) as written:
         shutil.copyfileobj(read, written, 1 << 20)
-        os.fchmod(written.fileno(), stat.S_IMODE(os.fstat(read.fileno()).st_mode))
+        with contextlib.suppress(OSError):  # exFAT and CIFS have no permissions to keep
+            os.fchmod(written.fileno(), stat.S_IMODE(os.fstat(read.fileno()).st_mode))
     _sync_folder(destination.parent)
 
 

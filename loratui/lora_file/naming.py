@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from loratui.errors import LoraFileError
+from loratui.numbered_names import numbered
 from loratui.profile.fields import why_not_a_name
 from loratui.safe_text import printable
 
@@ -109,13 +110,7 @@ def step_filename(name: str, step: int) -> str:
 
 def versions(name: str) -> Iterator[str]:
     """Yield `name`, then `name-v2`, `name-v3`, …; a name that carries a version is counted on from there."""
-    yield name
-    stem, number = name, 1
-    if found := re.fullmatch(r"(.+)-v(\d{1,6})", name):
-        stem, number = found[1], int(found[2])
-    while True:
-        number += 1
-        yield f"{stem}-v{number}"
+    return numbered(name, "-v")
 
 
 def next_free(directory: str | Path, name: str, *, force: bool = False) -> str:

@@ -5,11 +5,10 @@ Knows files and names; the text in a file is `store.py`'s matter. Nothing here t
 
 import contextlib
 import os
-import re
-from collections.abc import Iterator
 from pathlib import Path
 
 from loratui.errors import ProfileError
+from loratui.numbered_names import numbered
 from loratui.profile.fields import valid_name
 from loratui.profile.store import load_profile, new_profile, profile_path
 from loratui.safe_text import printable
@@ -17,7 +16,7 @@ from loratui.safe_text import printable
 
 def free_name(wanted: str) -> str:
     """`wanted`, or where a profile has that name `wanted-2`, `wanted-3` …"""
-    return next(name for name in _counted(wanted) if not os.path.lexists(profile_path(name)))
+    return next(name for name in numbered(wanted, "-") if not os.path.lexists(profile_path(name)))
 
 
 def why_not_new(name: str) -> str:
@@ -70,16 +69,6 @@ def remove_profile(name: str) -> Path:
     except OSError as error:
         raise _refused(path, "removed", error) from None
     return path
-
-
-def _counted(wanted: str) -> Iterator[str]:
-    yield wanted
-    stem, number = wanted, 1
-    if found := re.fullmatch(r"(.+)-(\d{1,6})", wanted):
-        stem, number = found[1], int(found[2])
-    while True:
-        number += 1
-        yield f"{stem}-{number}"
 
 
 def _new_path(name: str) -> Path:

@@ -164,22 +164,27 @@ def create_run(
 
 
 def list_runs(root: Path) -> tuple[RunDirectory, ...]:
-    """The runs below `root`, the newest first."""
+    """The runs below `root`, the newest first; one that cannot be looked into is left out."""
     try:
         paths = [path for path in root.iterdir() if not path.name.startswith(".")]
     except OSError:
         return ()
     runs = (RunDirectory(path) for path in sorted(paths, key=lambda path: path.name, reverse=True))
-    return tuple(run for run in runs if run.profile_path.is_file() and run.manifest_path.is_file())
+    return tuple(filter(_is_run, runs))
 
 
 def find_run(name: str, root: Path) -> RunDirectory | None:
     """The run with this name below `root`, or with this path; None when there is none."""
     for path in (root / name, Path(name).expanduser()):
         run = RunDirectory(path.absolute())
-        if name and run.profile_path.is_file() and run.manifest_path.is_file():
+        if name and _is_run(run):
             return run
     return None
+
+
+def _is_run(run: RunDirectory) -> bool:
+    # Path.is_file() raises where a folder may not be entered.
+    return os.path.isfile(run.profile_path) and os.path.isfile(run.manifest_path)
 
 
 def _published(draft: Path, target: Path) -> Path:

@@ -132,6 +132,17 @@ def follow_reader(reader: EventReader, is_over: Callable[[], bool], *, interval:
             time.sleep(interval)
 
 
+def pictures_drawn(event: Event) -> tuple[int, int]:
+    """How many pictures a "drawing" event tells of, and how many there will be; zeros where it does not say.
+
+    `done` and `of` count steps of the sampler, of which each picture takes as many.
+    """
+    done, of, pictures = (event.get(name) for name in ("done", "of", "pictures"))
+    if not (isinstance(done, int) and isinstance(of, int) and isinstance(pictures, int)) or of <= 0:
+        return 0, 0
+    return min(done, of) * pictures // of, pictures
+
+
 def events_size(path: Path) -> int:
     """Bytes in an events file so far: the `start` for a follower that wants only what comes next."""
     try:

@@ -1,7 +1,8 @@
 """Which run a person means: by its name or the beginning of it, its LoRA's name, a path, or by saying nothing."""
 
+import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -69,9 +70,14 @@ def profile_of(origin: str, title: str) -> str:
 
 def newest_made_from(name: str, root: Path) -> RunDirectory | None:
     """The newest run below `root` that was made from a saved profile, as `last_of` counts; None when there is none."""
-    made = (run for run in list_runs(root) if profile_of(run.read_origin(), output_name(run)) == name)
     waiting = _waiting()
-    return last_of(made, has_started, lambda run: run.path.absolute() in waiting or is_busy(run))
+    return last_of(made_from(name, root), has_started, lambda run: run.path.absolute() in waiting or _is_seen_busy(run))
+
+
+def made_from(name: str, root: Path) -> Iterator[RunDirectory]:
+    """The runs of a saved profile, the newest first."""
+    readable = filter(_can_be_read, list_runs(root))
+    return (run for run in readable if profile_of(run.read_origin(), output_name(run)) == name)
 
 
 def made_from_and_living(name: str, root: Path) -> list[RunDirectory]:
@@ -133,7 +139,7 @@ def only_living(root: Path) -> RunDirectory:
 def living_runs(root: Path) -> list[RunDirectory]:
     """The runs that work or wait, the newest first."""
     waiting = _waiting()
-    return [run for run in list_runs(root) if run.path.absolute() in waiting or is_busy(run)]
+    return [run for run in list_runs(root) if run.path.absolute() in waiting or _is_seen_busy(run)]
 
 
 def output_name(run: RunDirectory) -> str:
@@ -143,7 +149,19 @@ def output_name(run: RunDirectory) -> str:
 
 def _working(runs: Sequence[RunDirectory]) -> list[RunDirectory]:
     waiting = _waiting()
-    return [run for run in runs if run.path.absolute() not in waiting and is_busy(run)]
+    return [run for run in runs if run.path.absolute() not in waiting and _is_seen_busy(run)]
+
+
+def _is_seen_busy(run: RunDirectory) -> bool:
+    """As `is_busy`; a run whose locks may not be opened is somebody else's, and no reason to fail."""
+    try:
+        return is_busy(run)
+    except OSError:
+        return False
+
+
+def _can_be_read(run: RunDirectory) -> bool:
+    return os.access(run.events_path, os.R_OK) or not os.path.lexists(run.events_path)
 
 
 def _waiting() -> set[Path]:

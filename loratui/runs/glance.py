@@ -3,6 +3,8 @@
 For a list that stays on a screen; knows no screen. One thread at a time may look.
 """
 
+import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -77,14 +79,16 @@ class Glances:
 
     Args:
         root: Directory of runs; it need not exist.
+        is_there: Says whether a LoRA file is there, which may lie on a disk that does not answer.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, is_there: Callable[[str], bool] = os.path.isfile) -> None:
         self._root = root
+        self._is_there = is_there
         self._known: dict[str, _Known] = {}
 
     def look(self) -> list[Glance]:
-        """All runs, the newest first; one that went away meanwhile is left out."""
+        """All runs, the newest first; one that went away meanwhile, or cannot be read, is left out."""
         runs = list_runs(self._root)
         waiting = tickets()
         by_run = {ticket.run.path: ticket for ticket in waiting}
@@ -129,7 +133,7 @@ class Glances:
             started=history.started,
             ended=_number(end.get("time")),
             moved=known.moved,
-            lora=lora if lora and Path(lora).is_file() else "",
+            lora=lora if lora and self._is_there(lora) else "",
         )
 
     def _read(self, run: RunDirectory, known: _Known, alive: bool) -> None:

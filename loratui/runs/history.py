@@ -4,9 +4,9 @@ Every event carries its attempt. After a kill some steps are taken again; for a 
 same goes for a worker that went back to an earlier state by itself: what it takes again replaces what it took.
 """
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal
 
 from loratui.runs.directory import Task
@@ -125,7 +125,7 @@ class History:
     @property
     def saved(self) -> list[str]:
         """The LoRA files that were written and are still there; `training.keep_last` takes older ones away."""
-        return [file for file in dict.fromkeys(self.written) if Path(file).is_file()]
+        return [file for file in dict.fromkeys(self.written) if os.path.isfile(file)]
 
     @property
     def best_epoch(self) -> int | None:

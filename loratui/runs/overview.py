@@ -1,5 +1,6 @@
 """All runs at a glance: what has become of each, how far it is, and what it left behind."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -57,12 +58,17 @@ def overview(run: RunDirectory) -> RunOverview:
 
 
 def overviews(root: Path) -> Iterator[RunOverview]:
-    """All runs below `root`, the newest first."""
-    return map(overview, list_runs(root))
+    """All runs below `root`, the newest first; one whose files may not be read is left out."""
+    for run in list_runs(root):
+        try:
+            seen = overview(run)
+        except OSError:
+            continue
+        yield seen
 
 
 def outputs(history: History) -> list[str]:
     """LoRA files and grids that a run wrote and that are still there; the finished file first."""
     ends = [end for end in (history.end, history.comparison_end) if end is not None]
     named = [str(end[key]) for end in ends for key in ("lora", "grid") if end.get(key)]
-    return [file for file in dict.fromkeys([*named, *history.written]) if Path(file).is_file()]
+    return [file for file in dict.fromkeys([*named, *history.written]) if os.path.isfile(file)]

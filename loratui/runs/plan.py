@@ -15,7 +15,7 @@ from loratui.dataset.checks import Report
 from loratui.dataset.manifest import Manifest, freeze
 from loratui.dataset.schedule import steps_per_epoch, total_steps
 from loratui.environment.gpu import has_amd_driver, visible_gpus
-from loratui.errors import RunError
+from loratui.errors import BaseModelError, RunError
 from loratui.hub.models import BaseLocation, fetch, locate
 from loratui.lora_file.install import lora_folder
 from loratui.lora_file.naming import epoch_filename, last_filename
@@ -87,8 +87,7 @@ def make_plan(profile: Profile, report: Report) -> Plan:
         LoratuiError: the base is not there, an output cannot be written, or a disk is too small.
     """
     base = _present(profile.model.base)
-    for other in filter(None, (profile.model.vae, *profile.comparison.other_bases)):
-        _present(other)
+    _check_named(profile)
     output = Path(profile.output.directory)
     check_writable(output, "output.directory")
     check_writable(runs_directory(), "LORATUI_HOME")
@@ -135,6 +134,29 @@ def _present(base: str) -> BaseLocation:
     if location.path is not None:
         fetch(location)
     return location
+
+
+def _check_named(profile: Profile) -> None:
+    """Refuse a VAE, configs and bases to compare on that are not there, all of them at once.
+
+    Raises:
+        BaseModelError: One or more are not.
+    """
+    named = {"model.vae": [profile.model.vae], "comparison.other_bases": profile.comparison.other_bases}
+    missing = []
+    for setting, names in named.items():
+        for name in filter(None, names):
+            try:
+                _present(name)
+            except BaseModelError as error:
+                missing.append((f"{setting}: {error.what}", error.todo))
+    if profile.model.config and not Path(profile.model.config).expanduser().is_dir():
+        shown = printable(profile.model.config)
+        missing.append((f"model.config: There is no folder {shown}.", "Name a diffusers folder, or leave it empty."))
+    if missing:
+        raise BaseModelError(
+            " ".join(what for what, _ in missing), " ".join(dict.fromkeys(todo for _, todo in missing))
+        )
 
 
 def _folders(manifest: Manifest) -> tuple[PlannedFolder, ...]:

@@ -43,7 +43,10 @@ class Ticket:
     @property
     def is_living(self) -> bool:
         """Whether a process waits for its turn."""
-        return is_attended(self.run)
+        try:
+            return is_attended(self.run)
+        except OSError:  # a lock that may not be opened is somebody else's
+            return False
 
     def is_before(self, other: "Ticket") -> bool:
         """Whether `other` has to let this one go first."""

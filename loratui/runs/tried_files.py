@@ -8,6 +8,7 @@ from pathlib import Path
 from loratui.profile.schema import Comparison
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_landmarks
+from loratui.runs.finding import made_from
 from loratui.runs.history import History, fold
 from loratui.runs.trying import LAST, Wish
 
@@ -41,6 +42,21 @@ def files_to_try(run: RunDirectory) -> tuple[TriedFile, ...]:
         for epoch, path in sorted(there.items(), reverse=True)
     ]
     return tuple(sorted(found, key=lambda file: file.label != LAST))
+
+
+def run_to_try(shown: RunDirectory | None, profile: str, root: Path) -> RunDirectory | None:
+    """The run whose strengths are tried where `shown` is looked at: the same, unless it has no file to try.
+
+    Then it is the newest of the profile that has one; where none has, `shown`.
+
+    Args:
+        profile: The open profile; "" where none is.
+        root: Directory of runs.
+    """
+    if shown is not None and files_to_try(shown):
+        return shown
+    others = made_from(profile, root) if profile else iter(())
+    return next((run for run in others if run != shown and files_to_try(run)), shown)
 
 
 def _label(epoch: int, path: Path, finished: Path | None) -> str:

@@ -112,6 +112,11 @@ class TrySession:
         """
         return self._ask("grid", settings, tuple((file.label, file.path) for file in files), base, size, grid)
 
+    def read_comparison(self) -> None:
+        """Learn what the run itself has drawn by now."""
+        with self._lock:
+            self.cells = {**compared_cells(self.run), **self.cells}
+
     def cancel(self) -> None:
         """Take back whatever is not drawn yet."""
         with self._lock:

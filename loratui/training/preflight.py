@@ -74,15 +74,16 @@ def who_holds_memory(device: torch.device) -> str:
 
 def recall(bench: Workbench) -> Measurement | None:
     """Return what an earlier preflight of the same device, base and shape found."""
-    return measured.recall(_facts(bench))
+    return measured.recall(facts_of(bench))
 
 
 def remember(bench: Workbench, measurement: Measurement) -> None:
     """Keep what was found for the next run of the same kind."""
-    measured.remember(_facts(bench), measurement)
+    measured.remember(facts_of(bench), measurement)
 
 
-def _facts(bench: Workbench) -> tuple[str, ...]:
+def facts_of(bench: Workbench) -> tuple[str, ...]:
+    """Return what decides the cost of a step, in the words by which it is remembered."""
     device = bench.base.device
     sample = heaviest_step(bench)[0][0]
     return (

@@ -23,9 +23,11 @@ from loratui.training.checkpoint import newest_step
 from loratui.training.continuity import Continuity
 from loratui.training.objective import Batch
 from loratui.training.outputs import LoraFiles, probe_caption
+from loratui.training.pace import Pace
 from loratui.training.preflight import STEPS as PREFLIGHT_STEPS
 from loratui.training.preflight import (
     estimated_seconds,
+    facts_of,
     forget_peak,
     heaviest_step,
     memory_in_use,
@@ -73,7 +75,11 @@ class TrainingResult:
 
 
 class Recipe:
-    """One training: `setup`, then `train`, then `finish`."""
+    """One training: `setup`, then `train`, then `finish`.
+
+    Attributes:
+        pace: What steps and pictures really take; there from `setup` on.
+    """
 
     def __init__(self, run: RunDirectory, events: Events, requests: Requests, processes: Processes) -> None:
         self._run = run
@@ -109,6 +115,7 @@ class Recipe:
                 self._continuity.save()
             except OSError as error:
                 self._continuity.interrupt(error)
+        self.pace = Pace(facts_of(bench), recall(bench))
         return bench.base
 
     def _stop_in_setup(self) -> None:
@@ -182,6 +189,7 @@ class Recipe:
     def finish(self) -> TrainingResult:
         """Write the finished file, verify it with diffusers and install it; the base is bare afterwards."""
         bench = self._bench
+        self._keep_pace()
         try:
             lora = self._files.write_last(self._step)
         except OSError as error:
@@ -212,6 +220,7 @@ class Recipe:
             self._prepare_captions(steps, epoch + 1)
             for micro_batches in steps[taken:]:
                 self._report(self._take_step(micro_batches, epoch + 1), epoch + 1)
+                self.pace.step_took(self._seconds)
                 if self._continuity.pending_epoch is None:
                     self._answer_requests(epoch + 1)
 
@@ -353,7 +362,13 @@ class Recipe:
 
     def _stop(self, epoch: int, command: str | None) -> None:
         lora = None
+        self._keep_pace()
         if self._processes.is_first:
             self._continuity.save()
             lora = self._files.write_partial(epoch, self._step)
         raise Stopped(self._step, lora, command)
+
+    def _keep_pace(self) -> None:
+        """Remember what a step really took, unless trouble made the steps others than those that were planned."""
+        if self._processes.is_first and self._continuity.adjustments == Adjustments():
+            self.pace.keep()

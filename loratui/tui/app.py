@@ -29,6 +29,7 @@ from loratui.tui.reminder import Reminder
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
 from loratui.tui.themes import DARK, THEMES
+from loratui.tui.type_ahead import TypeAhead
 
 if TYPE_CHECKING:
     from loratui.tui.driver import ProbeAnswered
@@ -42,6 +43,10 @@ _SCREENS = {
     "train": ("train", "TrainScreen"),
     "try": ("try_strengths", "TryScreen"),
 }
+
+
+_OPEN_HERE = "Open a profile first: Enter opens the row, n begins a new one."
+_OPEN_AT_HOME = "h goes Home: Enter there opens a profile, n begins one."
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,7 @@ class Options:
     start: str = HOME
 
 
-class Wizard(Leaving, Judging):
+class Wizard(TypeAhead, Leaving, Judging):
     """The wizard."""
 
     TITLE = "loratui"
@@ -123,7 +128,7 @@ class Wizard(Leaving, Judging):
         of_a_run = self.session.run is not None and step in ("train", "try")
         if not self.session.name and step not in (HOME, "system") and not of_a_run:
             if left is not None:
-                left.say("Open a profile first: Enter opens the row, n begins a new one.", "warning")
+                left.say(_OPEN_HERE if left.STEP == HOME else _OPEN_AT_HOME, "warning")
             return
         self._bring(step)
 
@@ -177,12 +182,12 @@ class Wizard(Leaving, Judging):
             self.step_screen.refresh_rail()
             self.step_screen.session_changed()
             self.step_screen.refresh_keys()
-            self._reminder.reconsider(self.step_screen)
+            self._reminder.reconsider()
 
     def _unmet_changed(self) -> None:
         if self.step_screen is not None:
             self.step_screen.refresh_rail()
-            self._reminder.reconsider(self.step_screen)
+            self._reminder.reconsider()
 
     def _tell(self, news: str) -> None:
         if self.step_screen is not None:
@@ -190,14 +195,14 @@ class Wizard(Leaving, Judging):
 
     # Keys
 
-    async def on_event(self, event: events.Event) -> None:
+    async def take_typed(self, event: events.Event) -> None:
         """Take the full-width letters of an input method as the keys they stand for, except in text fields."""
-        if isinstance(event, events.Key) and not event.is_forwarded and event.character:
+        if isinstance(event, events.Key) and event.character:
             screen = self.step_screen
             typing = screen is not None and self.screen is screen and screen.is_editing
             if not typing and not isinstance(self.focused, _text_fields()):
                 event = as_ascii(event)
-        await super().on_event(event)
+        await super().take_typed(event)
 
     def watch_theme(self, theme: str) -> None:
         """Remember the look for the next time."""

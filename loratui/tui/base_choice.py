@@ -1,9 +1,11 @@
 """Taking another base: with it goes the resolution that it was made for, unless a person chose one of their own.
 
-The same on every screen where a base is chosen. What is read from the disk may be read in a thread, before the change.
+The same on every screen where a base is chosen. What is read from the disk is read in a thread, before the change.
 """
 
+import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from loratui.errors import LoratuiError
@@ -11,7 +13,10 @@ from loratui.hub.cache import cached
 from loratui.hub.family import native_resolution
 from loratui.hub.models import locate
 from loratui.profile.schema import Dataset
+from loratui.tui.background import OneAtATime
 from loratui.tui.session import Session
+
+_SECONDS_OF_PATIENCE = 1.0
 
 
 @dataclass(frozen=True)
@@ -21,26 +26,47 @@ class Natives:
     Attributes:
         new: Of the base that is taken.
         old: Of the one before.
+        complaint: Why the new one's name means nothing; "" where it may mean something.
     """
 
     new: int | None
     old: int | None
+    complaint: str = ""
 
 
 def read_natives(new: str, old: str) -> Natives:
     """Read from the disk what the bases were made for; may take a while."""
-    return Natives(_native(new), _native(old))
+    return Natives(_native(new), _native(old), _complaint(new))
 
 
-def choose_base(session: Session, base: str, natives: Natives | None = None) -> tuple[str, str]:
+async def find_natives(disk: OneAtATime, new: str, old: str) -> Natives:
+    """What `read_natives` says, asked in a thread; nothing is known where the disk does not answer soon."""
+    try:
+        return await asyncio.wait_for(disk.ask(partial(read_natives, new, old), new), _SECONDS_OF_PATIENCE)
+    except TimeoutError:
+        return Natives(None, None)
+
+
+async def take_base(session: Session, base: str, disk: OneAtATime) -> tuple[str, str] | None:
+    """`choose_base` with what the disk says of both bases; None where another profile was opened meanwhile.
+
+    A name that means nothing is refused.
+    """
+    name, before = session.name, session.profile.model.base
+    natives = await find_natives(disk, base, before)
+    if name != session.name:
+        return None
+    return (natives.complaint, "") if natives.complaint else choose_base(session, base, natives)
+
+
+def choose_base(session: Session, base: str, natives: Natives) -> tuple[str, str]:
     """Make `base` the profile's; returns what is wrong with it, and what else was changed, as the end of a sentence.
 
     Args:
         session: Has the profile.
         base: As a profile names it.
-        natives: What `read_natives` says of it and of the profile's base; None has it read now.
+        natives: What `read_natives` says of it and of the profile's base.
     """
-    natives = natives or read_natives(base, session.profile.model.base)
     changes: dict[str, Any] = {"model.base": base}
     dataset, usual = session.profile.dataset, Dataset().resolution
     native = natives.new or usual
@@ -59,6 +85,14 @@ def _sides(resolution: int) -> dict[str, int]:
         "max_bucket_reso": 2 * resolution,
         "bucket_reso_steps": min(64, max(8, resolution // 64 * 8)),
     }
+
+
+def _complaint(base: str) -> str:
+    try:
+        locate(base)
+    except LoratuiError as error:
+        return " ".join(str(error).split())
+    return ""
 
 
 def _native(base: str) -> int | None:

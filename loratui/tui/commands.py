@@ -20,6 +20,7 @@ from textual.css.query import NoMatches
 
 from loratui.paths import profiles_directory, runs_directory
 from loratui.safe_text import printable
+from loratui.tui.background import in_thread
 from loratui.tui.frame import StepScreen
 from loratui.tui.keys import EVERYWHERE, KEYS, entry_of
 from loratui.tui.messages import OpenProfile, ShowRun
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Without a word typed, only so many runs are offered.
 _RUNS_OFFERED = 5
+# Less than any name that fits is worth.
+_BY_HELP = 1e-6
 _LEFT_OUT = ("palette", "next_while_editing")
 
 
@@ -69,9 +72,7 @@ class WizardCommands(Provider):
 
     async def startup(self) -> None:
         """List the names of profiles and runs."""
-        self._profiles, self._runs = await asyncio.gather(
-            asyncio.to_thread(_profile_names), asyncio.to_thread(_run_names)
-        )
+        self._profiles, self._runs = await asyncio.gather(in_thread(_profile_names), in_thread(_run_names))
 
     async def discover(self) -> Hits:
         """Everything, before a word is typed; of many runs the newest."""
@@ -80,7 +81,7 @@ class WizardCommands(Provider):
 
     async def search(self, query: str) -> Hits:
         """What the typed letters may mean, best first."""
-        matcher = self.matcher(query)
+        matcher, words = self.matcher(query), query.casefold().split()
         for command in self._commands(len(self._runs)):
             score, places = matcher.fuzzy_search.match(query, command.name)
             if score > 0:
@@ -88,6 +89,8 @@ class WizardCommands(Provider):
                 for place in places:
                     shown = shown.stylize(self.match_style or "bold", place, place + 1)
                 yield Hit(score, shown, command.act, command.name, command.help)
+            elif words and all(word in command.help.casefold() for word in words):
+                yield Hit(_BY_HELP, Content(command.name), command.act, command.name, command.help)
 
     def _commands(self, runs: int) -> Iterator[Command]:
         yield from self._keys()

@@ -3,38 +3,29 @@
 A step's screen composes its body and says what its keys do; where they lead is the app's matter.
 """
 
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.timer import Timer
 from textual.widgets import Input, Static, TextArea
 from textual.worker import Worker, WorkerState
 
 from loratui.crash import write_crash_log
-from loratui.safe_text import printable
 from loratui.tui.keys import EVERYWHERE, KEYS, bindings, entry_of
 from loratui.tui.messages import Go
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME, STEPS, neighbour
 from loratui.tui.widgets.key_bar import KeyBar
+from loratui.tui.widgets.news import News, NewsRows
 from loratui.tui.widgets.rail import Rail
 
 if TYPE_CHECKING:
     from loratui.tui.app import Wizard
     from loratui.tui.widgets.picture import Picture
 
-News = Literal["note", "good", "warning", "error"]
-_STYLES: dict[News, str] = {
-    "note": "$text",
-    "good": "$text-success",
-    "warning": "$text-warning",
-    "error": "$text-error",
-}
-_SECONDS_OF_NEWS = 8.0
 _KEYS_WHILE_EDITING = (("Enter", "Done"), ("Tab", "Complete"), ("Ctrl+N", "Next step"))
 
 
@@ -60,8 +51,6 @@ class StepScreen(Screen[None]):
     def __init__(self, session: Session) -> None:
         super().__init__()
         self.session = session
-        self._news = ""
-        self._news_timer: Timer | None = None
         self._is_in_front = False
 
     def compose(self) -> ComposeResult:
@@ -70,7 +59,7 @@ class StepScreen(Screen[None]):
         yield Static(id="rule", markup=False)
         with Vertical(id="body"):
             yield from self.compose_body()
-        yield Static(id="news", markup=False)
+        yield NewsRows(self.session)
         yield KeyBar()
 
     def compose_body(self) -> ComposeResult:
@@ -102,19 +91,13 @@ class StepScreen(Screen[None]):
         """Take what is being typed, and wait until it is kept; the program is about to end."""
 
     def say(self, text: str, kind: News = "note") -> None:
-        """Say something in the line above the keys, for some seconds."""
-        style = _STYLES[kind]
-        line = Content.assemble((printable(text), style))
-        self.query_one("#news", Static).update(line)
-        self._news = text
-        if self._news_timer is not None:
-            self._news_timer.stop()
-        self._news_timer = self.set_timer(_SECONDS_OF_NEWS, self._rule_again)
+        """Say something above the keys for some seconds, in as many rows as it takes; `y` copies an error."""
+        self.query_one(NewsRows).say(text, kind)
 
     def unsay(self, text: str) -> None:
         """Take back what was said, if it still stands there."""
-        if text == self._news and self.is_mounted:
-            self._rule_again()
+        if self.is_mounted:
+            self.query_one(NewsRows).unsay(text)
 
     def refresh_rail(self) -> None:
         """Draw the steps' state anew."""
@@ -134,7 +117,7 @@ class StepScreen(Screen[None]):
         """Draw everything anew, as with other signs."""
         if not self.is_mounted:
             return
-        self._rule_again()
+        self._draw_rules()
         self.refresh_rail()
         self.session_changed()
         self.refresh_keys()
@@ -164,14 +147,14 @@ class StepScreen(Screen[None]):
 
     def on_mount(self) -> None:
         """Draw the rules, and follow what may be done here."""
-        self._rule_again()
+        self._draw_rules()
         self.bindings_updated_signal.subscribe(self, lambda _: self.refresh_keys())
         self.refresh_keys()
 
     def on_resize(self) -> None:
-        """Draw the rules as long as the screen is wide."""
+        """Draw the rules as long as the screen is wide, and the news in as many rows as it takes now."""
         if self.is_mounted:
-            self._rule_again()
+            self._draw_rules()
 
     def on_screen_resume(self) -> None:
         """Show what may have changed meanwhile; Textual says twice that a screen comes to the front the first time."""
@@ -245,17 +228,17 @@ class StepScreen(Screen[None]):
         """Show the step as plain text and send it to the terminal's clipboard."""
         from loratui.tui.dialogs import PlainText
 
-        self.app.push_screen(PlainText(self.title_of_copy(), self.plain_text()))
+        text = "\n\n".join(filter(None, (self.plain_text(), self.query_one(NewsRows).to_copy)))
+        self.app.push_screen(PlainText(self.title_of_copy(), text))
 
     def title_of_copy(self) -> str:
         """What the plain text is called."""
         return next((step.title for step in STEPS if step.id == self.STEP), "loratui")
 
-    def _rule_again(self) -> None:
-        self._news = ""
-        rule = Content.assemble((self.session.glyphs.rule * max(1, self.size.width - 2), "$rule"))
-        for name in ("#rule", "#news"):
-            self.query_one(name, Static).update(rule)
+    def _draw_rules(self) -> None:
+        rule = self.session.glyphs.rule * max(1, self.size.width - 2)
+        self.query_one("#rule", Static).update(Content.assemble((rule, "$rule")))
+        self.query_one(NewsRows).redraw()
 
 
 def _go(step: str):  # type: ignore[no-untyped-def]

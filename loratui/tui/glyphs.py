@@ -31,7 +31,6 @@ class Glyphs:
     right: str
     up: str
     down: str
-    dash: str
     vertical: str
     tick: str
     corner: str
@@ -60,7 +59,6 @@ UNICODE = Glyphs(
     right="→",
     up="↑",
     down="↓",
-    dash="–",
     vertical="│",
     tick="┤",
     corner="└",
@@ -88,7 +86,6 @@ ASCII = Glyphs(
     right=">",
     up="^",
     down="v",
-    dash="-",
     vertical="|",
     tick="+",
     corner="+",

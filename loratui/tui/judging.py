@@ -5,10 +5,10 @@ Only what the disk says at once; pictures and the hub are asked by their own scr
 
 from typing import TYPE_CHECKING
 
-from textual import work
 from textual.app import App
 
 from loratui.errors import BaseModelError
+from loratui.tui.background import threaded
 from loratui.tui.messages import Judged
 from loratui.tui.session import Session
 
@@ -32,7 +32,7 @@ class Judging(App[int]):
         if _MODEL in self.session.to_judge:
             self._judge_model(self.session.profile)
 
-    @work(thread=True, exclusive=True, group="judge", exit_on_error=False)
+    @threaded(exclusive=True, group="judge", about=lambda _, profile: (profile.model.base,))
     def _judge_model(self, profile: "Profile") -> None:
         lacking = lacking_of_model(profile)
         if lacking is not None:

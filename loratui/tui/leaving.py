@@ -1,5 +1,7 @@
 """The ways out of the program: a person leaves, a signal comes, something fails. The terminal is always given back."""
 
+import asyncio
+
 from rich.segment import Segments
 from rich.text import Text
 from textual import work
@@ -86,8 +88,9 @@ class Leaving(App[int]):
         self.leave(code)
 
     async def _finish_editing(self) -> None:
-        if self.step_screen is not None:
-            await self.step_screen.finish_editing()
+        """Have every step keep what was typed there, also where it is still being written behind another one."""
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack if screen.is_mounted]
+        await asyncio.gather(*(screen.finish_editing() for screen in screens if isinstance(screen, StepScreen)))
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say that something in the background failed unexpectedly."""

@@ -5,11 +5,9 @@ import os
 from loratui.dataset.folders import natural_order
 from loratui.safe_text import printable
 
-_MOST = 200
-
 
 def complete_path(text: str, endings: tuple[str, ...] = ("",)) -> list[str]:
-    """The paths that `text` may become, each as it would be typed, in natural order, at most 200.
+    """The paths that `text` may become, each as it would be typed, in natural order.
 
     Folders end in `/`; hidden ones are offered only where a dot was typed. Upper and lower case are the same where
     nothing begins just like that. Names that a terminal might obey are left out; a folder that cannot be read offers
@@ -32,7 +30,7 @@ def complete_path(text: str, endings: tuple[str, ...] = ("",)) -> list[str]:
             ]
     except (OSError, ValueError):  # a null character is no name at all
         return []
-    return [above + slash + name for name in sorted(names, key=_in_natural_order)[:_MOST]]
+    return [above + slash + name for name in sorted(names, key=_in_natural_order)]
 
 
 def complete_folder(text: str) -> list[str]:

@@ -9,10 +9,11 @@ from collections import deque
 from dataclasses import replace
 from pathlib import Path
 
+from loratui.dataset.problems import counted
 from loratui.runs.commands import STOP, STOP_AFTER_EPOCH
 from loratui.runs.directory import RunDirectory
 from loratui.runs.ending import Ending, WorkerFailed, ending_of
-from loratui.runs.events import Event, EventReader
+from loratui.runs.events import Event, EventReader, pictures_drawn
 from loratui.runs.history import History
 from loratui.runs.lock import is_alive, is_busy
 from loratui.runs.queue import Ticket, place_in_queue, ticket_of
@@ -22,6 +23,8 @@ from loratui.safe_text import printable
 from loratui.tui.loss_curve import Curve, GrowingCurve
 from loratui.tui.moment import Moment, Preview
 
+# What a worker is said to be at that draws the run's own grid.
+COMPARING = "drawing the comparison"
 # The pace is that of the steps of this many last seconds, and of at least so many steps.
 _PACE_SECONDS = 30.0
 _PACE_STEPS = 10
@@ -212,9 +215,10 @@ class RunWatch:
             case "caching":
                 return f"caching {printable(self._latest.get('what') or 'pictures')} {done} of {of}", share
             case "drawing":
-                return f"drawing the comparison, {done} of {of}", share
+                drawn, pictures = pictures_drawn(self._latest)
+                return COMPARING + (f": {drawn} of {counted(pictures, 'picture')}" if pictures else ""), share
             case "trained":
-                return "drawing the comparison", 0.0
+                return COMPARING, 0.0
             case "base":
                 return "getting the pictures ready", 0.0
             case "training":

@@ -33,6 +33,7 @@ class Session:
         cell_size: Width and height of a character cell in pixels.
         now: The time in seconds since 1970.
         tried: The runs for whose strengths a worker was asked; it goes when the program is left.
+        refused: Labels of the settings whose typed texts were not taken and still stand in their rows, by profile.
         to_judge: Steps that were judged before a change, and not since.
         on_change: Called when the profile or the run has changed.
         on_unmet: Called when it has changed what a step lacks.
@@ -47,6 +48,7 @@ class Session:
         self.cell_size = (10, 20)
         self.now = now
         self.tried: set[RunDirectory] = set()
+        self.refused: dict[str, tuple[str, ...]] = {}
         self.to_judge: set[str] = set()
         self.on_change: Callable[[], None] = lambda: None
         self.on_unmet: Callable[[], None] = lambda: None

@@ -18,6 +18,8 @@ from loratui.tui.session import Session
 _PATIENCE = 3.0
 # For the workers that try strengths, which go by themselves after some minutes.
 _PATIENCE_WITH_SESSIONS = 1.0
+# What is left to write when the screens are gone; longer only a disk takes that does not answer.
+_PATIENCE_WITH_CAPTIONS = 1.0
 
 
 def open_wizard(options: Options | None = None) -> int:
@@ -37,9 +39,17 @@ def open_wizard(options: Options | None = None) -> int:
         signal.signal(number, _leaver(app))
     app.run(mouse=options.mouse)
     code = app.return_code or 0
+    _finish_captions()
     if code != 128 + signal.SIGHUP:  # whose link is lost comes back
         _end_sessions(app.session)
     return code
+
+
+def _finish_captions() -> None:
+    """Wait for captions that are being written, as far as leaving has not done it: after a fault nobody has."""
+    from loratui.dataset.caption_queue import all_written
+
+    all_written(_PATIENCE_WITH_CAPTIONS)
 
 
 def _end_sessions(session: Session) -> None:

@@ -53,13 +53,17 @@ def test_a_run_survives_its_terminal_and_attach_shows_the_whole_curve(project: P
 
 def test_detach_returns_at_once_with_the_name_and_the_run_goes_on(project: Project) -> None:
     begun = time.monotonic()
+    project.answer("runs")
+    # What any command takes on this computer as busy as it is; the run itself goes on for as long as it is held.
+    slow = time.monotonic() - begun
+    begun = time.monotonic()
     answer = project.answer("run", "emi.toml", "--detach")
-    # The run itself would go on for as long as it is held.
-    assert time.monotonic() - begun < 30
+    seconds = time.monotonic() - begun
+    assert seconds < 5 + 5 * slow
     [run] = project.runs
-    state = answer.pop("state")
-    assert answer == {"name": run.name, "run": str(run.path)}
-    assert state in ("running", "queued")
+    # Only where a worker takes more than two seconds to come up, it is said to wait still.
+    assert answer == {"name": run.name, "run": str(run.path), "state": "running" if seconds < 2 else answer["state"]}
+    assert answer["state"] in ("running", "queued")
     wait_until(lambda: is_alive(run))
     [listed] = project.answer("runs")
     assert set(listed) == {
@@ -215,7 +219,7 @@ def test_resume_says_where_it_goes_on(project: Project) -> None:
         events.write("training", steps=500)
         events.write("stopped", signal=0, step=130)
     said = project.call("resume", "emi", "--detach").stdout
-    assert f"Resuming {run.name} at step 120 of 500." in said
+    assert f"Resuming {run.name} at step 120 of 500, learning rate 1.3e-04." in said
 
 
 def test_a_killed_worker_leaves_an_interrupted_run_that_says_so(project: Project) -> None:

@@ -88,9 +88,11 @@ def test_a_fault_in_the_second_profile_starts_and_writes_nothing(project: Projec
 def test_waiting_runs_are_listed_in_order_and_can_be_taken_out(project: Project) -> None:
     marker(project, "hold")
     answers = project.answer("run", "a.toml", "b.toml", "c.toml", "--detach")["runs"]
-    assert [answer["state"] for answer in answers][1:] == ["queued", "queued"]
+    # Where a worker takes more than two seconds to come up, the first is said to wait still.
+    assert [answer["state"] for answer in answers] in (["running", "queued", "queued"], ["queued"] * 3)
     runs = by_name(project)
     wait_until(lambda: is_alive(runs["a"]))
+    assert project.states() == ["running", "queued", "queued"]
     queue = project.answer("queue")
     assert queue["at_work"] == [{"slot": "cpu", "directory": str(runs["a"].path)}]
     assert [(entry["name"], entry["state"]) for entry in queue["waiting"]] == [

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from loratui.command_line.telling import counts_of
 from loratui.command_line.watching import LiveView, PlainView, SilentView, View, view_for
 from loratui.runs.history import fold
 from tests.run_told import a_run, terminal
@@ -48,6 +49,20 @@ def test_in_a_terminal_there_is_a_bar_that_goes_away(tmp_path: Path, monkeypatch
     assert "epoch 3: validation loss 0.3000" in said
     assert "[red]b\\x1b[2Jase" in said
     assert "\x1b[2J" not in said
+
+
+def test_pictures_are_counted_and_no_steps_of_the_sampler() -> None:
+    where, stream = terminal(False)
+    view = view_for(where)
+    for done, pictures in ((0, 0), (40, 2), (420, 21)):
+        event = {"event": "drawing", "done": done, "of": 420, "pictures": 21}
+        assert counts_of(event) == (pictures, 21)
+        view.show(event)
+    view.show({"event": "training", "steps": 10, "epochs": 1, "modules": 2, "parameters": 3})
+    view.close()
+    said = stream.getvalue()
+    assert "drawing the comparison (21 pictures)" in said
+    assert "Training 10 steps in 1 epoch: 2 modules" in said
 
 
 def test_a_dumb_terminal_gets_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:

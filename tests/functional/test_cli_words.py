@@ -91,6 +91,7 @@ def test_a_folder_of_a_strange_name_that_is_there_is_checked(work: Path, capsys:
         (["run", "emi.toml", "--images", "foo"], ["'--images': 'foo' is not one of", "See loratui run --help."]),
         (["run", "emi.toml", "--set", 'comparison.prompts=["a"'], ["begins like a list but is not one"]),
         (["run", "emi.toml", "--bogus"], ["See loratui run --help."]),
+        (["run", "emi.toml", "--forse"], ["--force"]),
         (["queue", "remove"], ["See loratui queue remove --help."]),
         (["queue", "bogus"], ["See loratui queue --help."]),
         (["profile", "new", "--", "-x"], ["must not begin with '-'"]),

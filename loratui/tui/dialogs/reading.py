@@ -10,11 +10,12 @@ from loratui.tui.dialogs.dialog import Dialog
 
 
 class Pages(Dialog[None]):
-    """A text in a window that scrolls."""
+    """A text in a window that scrolls, and can be copied."""
 
     BINDINGS = [
         Binding("escape,enter", "leave", "Back", id="leave"),
         Binding("question_mark", "leave", "Back", id="help"),
+        Binding("y", "copy", "Copy", id="copy"),
     ]
 
     def __init__(self, title: str, text: str) -> None:
@@ -27,11 +28,15 @@ class Pages(Dialog[None]):
         with VerticalScroll(classes="window pages"):
             yield Static(printable(self._title), classes="dialog-title", markup=False)
             yield Static(_lines(self._text), markup=False)
-            yield Static("↑↓ scroll   Esc back", classes="dialog-keys", markup=False)
+            yield Static("↑↓ scroll   y copy   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Have the text under the arrow keys."""
         self.query_one(VerticalScroll).focus()
+
+    def action_copy(self) -> None:
+        """Show the text from edge to edge, and send it to the terminal."""
+        self.app.push_screen(PlainText(self._title, self._text))
 
     def action_leave(self) -> None:
         """Go back."""

@@ -3,7 +3,7 @@
 Everything is read in a thread after the first frame: this module and what it imports know nothing of profiles and runs.
 """
 
-import asyncio
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
 from loratui.errors import LoratuiError
+from loratui.tui.background import in_thread
 from loratui.tui.screens.home_list import HomeList
 from loratui.tui.screens.home_opening import OpeningScreen
 from loratui.tui.screens.home_rows import Row, rows_of, title_of
@@ -45,6 +46,7 @@ class HomeScreen(OpeningScreen):
     def __init__(self, session: Session) -> None:
         super().__init__(session)
         self.query_text = ""
+        self.typed_folder = ""  # where the question for a new profile's was left with Esc
         self._go_to = ""
         self._open = session.name
         self._is_acting = False
@@ -208,7 +210,7 @@ class HomeScreen(OpeningScreen):
     @work(group="home-flow", exit_on_error=False)
     async def _follow(self, flow: str, about: tuple[object, ...]) -> None:
         try:
-            flows = await asyncio.to_thread(import_module, "loratui.tui.screens.home_flows")
+            flows = await in_thread(partial(import_module, "loratui.tui.screens.home_flows"))
             await getattr(flows, flow)(self, *about)
         except LoratuiError as error:
             self.wizard.show_error(error)

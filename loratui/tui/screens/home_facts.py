@@ -1,12 +1,14 @@
 """What Home lists, read from the disk: profiles with their pictures and newest run, and all runs.
 
 Slow at first, and asked again every second: it runs in a thread, one look at a time, and reads only what has changed.
-Knows no widgets.
+A look opens no folder but loratui's own; what lies elsewhere is found out by questions, each in a thread. Knows no
+widgets.
 """
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from loratui.dataset.folders import find_folders
@@ -48,12 +50,13 @@ class HomeFacts:
     """Looks at the disk for Home."""
 
     def __init__(self) -> None:
-        self._glances = Glances(runs_directory())
+        self._glances = Glances(runs_directory(), self._may_be_there)
         self._profiles: dict[Path, tuple[tuple[int, int], ProfileEntry]] = {}
         self._pictures: dict[str, int] = {}
+        self._files: dict[str, bool | None] = {}
 
     def look(self) -> Contents:
-        """What there is now; pictures are only those that were counted before."""
+        """What there is now, with what is known of pictures and LoRA files."""
         read = list(self._read_profiles())
         runs = self._glances.look()
         names = {run.run.name: name for run in runs if (name := profile_of(run.origin, run.title))}
@@ -69,12 +72,24 @@ class HomeFacts:
         runs.sort(key=lambda run: (order.get(run.state, 0 if run.draws else 2), run.place))
         return Contents(tuple(profiles), tuple(runs), names)
 
-    def count_pictures(self, contents: Contents) -> Contents:
-        """The same with the pictures in each profile's folder counted anew."""
-        folders = {entry.folder for entry in contents.profiles if entry.folder}
-        self._pictures = {folder: _count(folder) for folder in folders}
-        profiles = (replace(entry, pictures=self._pictures.get(entry.folder)) for entry in contents.profiles)
-        return replace(contents, profiles=tuple(profiles))
+    def questions(self, contents: Contents, *, anew: bool) -> Mapping[str, Callable[[], None]]:
+        """By folder and file what finds out about it: whatever nothing is known of, or everything."""
+        folders = sorted({entry.folder for entry in contents.profiles if entry.folder})
+        pictures = {one: partial(self._count, one) for one in folders if anew or one not in self._pictures}
+        return pictures | {
+            file: partial(self._look_for, file)
+            for file, is_there in sorted(self._files.items())
+            if anew or is_there is None
+        }
+
+    def _count(self, folder: str) -> None:
+        self._pictures[folder] = _count(folder)
+
+    def _look_for(self, file: str) -> None:
+        self._files[file] = os.path.isfile(file)
+
+    def _may_be_there(self, file: str) -> bool:
+        return self._files.setdefault(file, None) is not False
 
     def _read_profiles(self) -> Iterable[ProfileEntry]:
         known, self._profiles = self._profiles, {}

@@ -3,10 +3,11 @@
 Imported with the first key that needs it. A `LoratuiError` goes up to the screen, which says it.
 """
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loratui.safe_text import printable
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Ask, Choice, Entry
 from loratui.tui.screens import home_acts
 from loratui.tui.screens.home_rows import state_word
@@ -23,20 +24,20 @@ _KEEP, _REMOVE, _GO_ON, _LOOK, _TAKE_OUT, _QUEUE = "keep", "remove", "go_on", "l
 async def begin(screen: "HomeScreen") -> None:
     """A new profile from a folder of pictures."""
     session = screen.session
-    folder = await screen.ask(
-        FolderDialog(
-            "",
-            recent_folders(session),
-            session.glyphs,
-            title="Train your own",
-            text="The folder with the pictures and their captions, or the one above it. The profile is called after "
-            "it: 5_emi_person becomes emi. Left empty, the pictures are chosen later.",
-            may_be_empty=True,
-        )
+    dialog = FolderDialog(
+        screen.typed_folder,
+        recent_folders(session),
+        session.glyphs,
+        title="Train your own",
+        text="The folder with the pictures and their captions, or the one above it. The profile is called after "
+        "it: 5_emi_person becomes emi. Left empty, the pictures are chosen later.",
+        may_be_empty=True,
     )
+    folder = await screen.ask(dialog)
+    screen.typed_folder = dialog.typed if folder is None else ""
     if folder is None:
         return
-    name = await asyncio.to_thread(home_acts.begin_profile, folder)
+    name = await in_thread(partial(home_acts.begin_profile, folder))
     if folder:
         remember_folder(session, folder)
     screen.open_profile(name, "pictures")
@@ -50,8 +51,9 @@ async def duplicate(screen: "HomeScreen", entry: "ProfileEntry") -> None:
         Entry("Duplicate", f"The name of the copy of {entry.name}.", free_name(entry.name), check=why_not_new)
     )
     if answer is not None:
-        await asyncio.to_thread(duplicate_profile, entry.name, answer)
+        await in_thread(partial(duplicate_profile, entry.name, answer))
         screen.look_and_go_to(f"profile:{answer}")
+        screen.say(f"{answer} is a copy of {entry.name}; Enter opens it.", "good")
 
 
 async def rename(screen: "HomeScreen", entry: "ProfileEntry") -> None:
@@ -64,7 +66,8 @@ async def rename(screen: "HomeScreen", entry: "ProfileEntry") -> None:
     answer = await screen.ask(Entry("Rename", f"The new name of {entry.name}.", entry.name, check=check))
     if answer is None or answer == entry.name:
         return
-    await asyncio.to_thread(rename_profile, entry.name, answer)
+    await in_thread(partial(rename_profile, entry.name, answer))
+    screen.session.refused.pop(entry.name, None)
     if screen.session.name == entry.name:
         run = screen.session.run
         screen.session.open(answer)
@@ -87,7 +90,8 @@ async def remove_profile(screen: "HomeScreen", entry: "ProfileEntry") -> None:
         )
     )
     if answer == _REMOVE:
-        await asyncio.to_thread(remove_profile, entry.name)
+        await in_thread(partial(remove_profile, entry.name))
+        screen.session.refused.pop(entry.name, None)
         if screen.session.name == entry.name:
             screen.session.close()
         screen.look_again()
@@ -104,7 +108,7 @@ async def remove_run(screen: "HomeScreen", run: "Glance") -> None:
         return
     from loratui.runs.removal import remove_run
 
-    folder = await asyncio.to_thread(home_acts.what_it_wrote, run.run)
+    folder = await in_thread(partial(home_acts.what_it_wrote, run.run))
     kept = f"The LoRA files and grids that it wrote stay in {printable(folder)}." if folder else ""
     lost = " It could still go on; then it cannot." if run.can_go_on else ""
     answer = await screen.ask(
@@ -115,7 +119,7 @@ async def remove_run(screen: "HomeScreen", run: "Glance") -> None:
         )
     )
     if answer == _REMOVE:
-        await asyncio.to_thread(remove_run, run.run)
+        await in_thread(partial(remove_run, run.run))
         if screen.session.run is not None and screen.session.run.path == run.run.path:
             screen.session.show_run(None)
         screen.look_again()
@@ -133,7 +137,7 @@ async def _take_out(screen: "HomeScreen", run: "Glance") -> None:
         )
     )
     if answer == _TAKE_OUT:
-        taken = await asyncio.to_thread(take_back, run.run)
+        taken = await in_thread(partial(take_back, run.run))
         screen.look_again()
         screen.say(f"{run.title} was taken out." if taken else f"{run.title} has just begun.")
 
@@ -150,14 +154,14 @@ async def go_on_or_look(screen: "HomeScreen", run: "Glance") -> None:
         )
     )
     if answer == _GO_ON:
-        await asyncio.to_thread(home_acts.go_on, run.run)
+        await in_thread(partial(home_acts.go_on, run.run))
     if answer is not None:
         screen.open_run(run, "train")
 
 
 async def train_again(screen: "HomeScreen", name: str) -> None:
     """Train a profile once more; where it is being trained, after asking."""
-    busy = await asyncio.to_thread(home_acts.at_work, name)
+    busy = await in_thread(partial(home_acts.at_work, name))
     if busy is None:
         await train(screen, name)
         return
@@ -182,7 +186,7 @@ async def train(screen: "HomeScreen", name: str) -> None:
     """Train a profile as it is saved; where that is not possible yet, lead to the step that makes it so."""
     screen.say(f"Preparing {name} …")
     try:
-        run = await asyncio.to_thread(home_acts.train, name)
+        run = await in_thread(partial(home_acts.train, name))
     except home_acts.BaseNotHere as error:
         screen.open_profile(name, "train")
         screen.session.show_run(None)  # what Enter starts is the next run, and not how the last one went
@@ -196,8 +200,8 @@ async def train(screen: "HomeScreen", name: str) -> None:
 
 async def demo(screen: "HomeScreen") -> None:
     """Train the sample pictures; while they are being trained, watch that."""
-    name = await asyncio.to_thread(home_acts.demo_name)
-    busy = await asyncio.to_thread(home_acts.at_work, name)
+    name = await in_thread(home_acts.demo_name)
+    busy = await in_thread(partial(home_acts.at_work, name))
     if busy is not None:
         screen.open_profile(name, "train", busy[0])
     else:

@@ -6,13 +6,13 @@ Knows nothing of the list; the row that is meant is told by the screen.
 from typing import TYPE_CHECKING
 
 from loratui.errors import LoratuiError
-from loratui.tui.frame import News
 from loratui.tui.messages import Go, ShowRun
 from loratui.tui.screens.home_looking import LookingScreen
 from loratui.tui.screens.home_news import EndedMeanwhile
 from loratui.tui.screens.home_rows import ProfileEntry, Row
 from loratui.tui.session import Session
 from loratui.tui.steps import HOME
+from loratui.tui.widgets.news import News
 
 if TYPE_CHECKING:
     from loratui.runs.directory import RunDirectory

@@ -26,6 +26,8 @@ _Piece = tuple[str, Role]
 _NARROW = 80
 _NAME, _BASE, _FOLDER, _STATE = 13, 17, 15, 11
 _VERSION = 6
+# A run's row has no base and no folder: its name may be longer.
+_NAME_OF_RUN = 5
 _OFFERED = 3
 _WAYS = {
     "demo": ("Try the demo", "sixteen drawings, a tiny base: offline, no GPU, two minutes"),
@@ -170,7 +172,7 @@ def _heading(text: str, width: int) -> str:
     """What stands above the columns: of runs where `text` is "Run", else of profiles."""
     name, base, folder = _widths(width)
     if text == "Run":
-        return f"{text:<{name}} {'State':<{_STATE}} {'Step':>11}       {'Loss':>6} {'When':>6}"
+        return f"{text:<{name + _NAME_OF_RUN}} {'State':<{_STATE}} {'Step':>11}       {'Loss':>6} {'When':>6}"
     return f"{text:<{name}} {'Base':<{base}} {'Pictures':<{folder + 4}} {'Last run':<{_STATE}} {'When':>6} {'Loss':>6}"
 
 
@@ -208,7 +210,7 @@ def _result_parts(run: "Glance", now: float) -> list[_Piece]:
 
 
 def _run_parts(run: "Glance", made_from: str, width: int, glyphs: Glyphs, now: float) -> list[_Piece]:
-    name_width = _widths(width)[0]
+    name_width = _widths(width)[0] + _NAME_OF_RUN
     steps = f"{run.step}/{run.steps}" if run.steps else ""
     percent = f"{_percent(run)} %" if run.steps and run.state != "finished" else ""
     before = name_width + 1 + _STATE + 1 + 11 + 1 + 5 + 1 + 6 + 1 + 6 + 2
@@ -223,10 +225,15 @@ def _run_parts(run: "Glance", made_from: str, width: int, glyphs: Glyphs, now: f
 def _names(title: str, profile: str, width: int, glyphs: Glyphs) -> str:
     """The name of a run's LoRA, and that of its profile where it is another: `emi (demo)`."""
     if not profile or profile == title:
-        return cut(title, width, glyphs)
+        return _with_version(title, width, glyphs)
     room = width - len(" ()")
     long = min(cell_len(printable(title)), max(room - cell_len(printable(profile)), room // 2))
-    return f"{cut(title, long, glyphs)} ({cut(profile, room - long, glyphs)})"
+    return f"{_with_version(title, long, glyphs)} ({cut(profile, room - long, glyphs)})"
+
+
+def _with_version(title: str, width: int, glyphs: Glyphs) -> str:
+    """A name in at most `width` cells: one run of a profile differs from the next in the last letters."""
+    return cut_middle(title, width, glyphs, start=max(width - 1 - _VERSION, width // 3))
 
 
 def _offer(run: "Glance", made_from: str, now: float) -> str:
@@ -240,7 +247,7 @@ def _offer(run: "Glance", made_from: str, now: float) -> str:
 
 def _note(run: "Glance") -> str:
     if run.state == "queued":
-        return f"{_ordinal(run.place)} in the queue" if run.place else "waits for its turn"
+        return f"{_ordinal(run.place)} in queue" if run.place else ""
     if run.state == "running":
         return f"left {countdown(run.left)}" if run.left is not None else ""
     return "Enter goes on" if run.can_go_on else ""

@@ -16,10 +16,10 @@ from textual.widgets import Static
 
 from loratui.errors import AccountError
 from loratui.safe_text import printable
+from loratui.tui.background import Fault, in_background, in_thread
 from loratui.tui.dialogs import Ask, Choice, Entry
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.frame import StepScreen
-from loratui.tui.screens.model_background import Fault, in_background, in_thread
 
 if TYPE_CHECKING:
     from loratui.hub.device_login import DeviceCode
@@ -89,8 +89,9 @@ async def _sign_in_by_token(screen: StepScreen) -> bool:
     from loratui.hub.login import sign_in, why_no_token
 
     text = (
-        "Make one at huggingface.co/settings/tokens; the kind Read suffices. It is shown nowhere\n"
-        "and stored by huggingface_hub, for every program on this computer that uses the hub."
+        "Make one at huggingface.co/settings/tokens; the kind Read suffices.\n"
+        "It is shown nowhere. huggingface_hub stores it, for every program\n"
+        "on this computer that uses the hub."
     )
     token = await screen.app.push_screen_wait(Entry("Paste a token", text, secret=True, check=why_no_token))
     if token is None:

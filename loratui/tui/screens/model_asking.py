@@ -61,13 +61,14 @@ class Downloading(Message):
     error: BaseModelError | None = None
 
 
-def find(turn: int, chosen: str, named: list[str], install_to: list[str]) -> Found:
-    """Look around on the disk."""
+def find(turn: int, chosen: str, named: list[str], taken_out: list[str], install_to: list[str]) -> Found:
+    """Look around on the disk; of what lies elsewhere only the chosen base is shown in spite of being taken out."""
     from loratui.hub.downloads import list_downloads
 
     downloads = list(list_downloads())
     unfinished = [download.base for download in downloads if download.progress().state != "finished"]
-    return Found(turn, find_rows(chosen, [*named, *unfinished], install_to), downloads)
+    others = [base for base in (*named, *unfinished) if base not in taken_out]
+    return Found(turn, find_rows(chosen, others, install_to), downloads)
 
 
 def look(base: str) -> Looked:

@@ -4,7 +4,6 @@ Typing captions is in `pictures_editing.py`; here are the keys that jump, count 
 """
 
 from functools import partial
-from pathlib import Path
 from typing import ClassVar
 
 from textual import work
@@ -13,8 +12,9 @@ from loratui.dataset.caption_files import TriggerChanges, put_trigger_in_front
 from loratui.dataset.folder_choice import absolute
 from loratui.dataset.problems import counted
 from loratui.dataset.tags import tag_counts
-from loratui.paths import shown_path
 from loratui.profile.fields import why_not_plain
+from loratui.shown_paths import shown_path
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Ask, Choice, Entry, Pages
 from loratui.tui.screens.pictures_changes import Change
 from loratui.tui.screens.pictures_editing import PicturesEditing
@@ -51,9 +51,12 @@ class PicturesScreen(PicturesEditing):
             return bool(self.album.paths)
         if action == "problems":
             return bool(self.problems)
-        if action == "undo":
-            return bool(self.undo_label)
         return super().check_action(action, parameters)
+
+    def keys_now(self) -> tuple[str, ...]:
+        """`z` works always, and says so where nothing is left to take back; while something is it is named first."""
+        edit, *others = (key for key in self.KEYS if key != "undo")
+        return (edit, *["undo"] * bool(self.undo_label), *others)
 
     def focus_help(self) -> tuple[str, str]:
         """What the list and the text below it mean."""
@@ -122,25 +125,27 @@ class PicturesScreen(PicturesEditing):
         if word is None:
             return
         word = word.strip()
-        if word != before and (complaint := self.session.change("dataset.trigger", word)):
+        paths = self.album.caption_paths
+        changes = await in_thread(partial(put_trigger_in_front, paths if word else [], word))
+        answer = await self._ask_to_write(word, changes, len(paths)) if changes.captions else "training"
+        if answer is None:
+            self.say(f"The trigger word is still {before}." if before else "No trigger word was set.")
+        elif word != before and (complaint := self.session.change("dataset.trigger", word)):
             self.say(complaint, "error")
-        elif word:
-            self._offer_to_write(word, self.album.caption_paths)
-        elif before:
+        elif answer == "files":
+            count = counted(len(changes.captions), "caption")
+            told = f"{word} is in front of {count} now; z takes it back."
+            self.write(Change(changes.captions, changes.found, f"{word} in front of {count}", told))
+        elif word and not changes.captions:
+            self.say(
+                self.album.told_of_trigger(word) + _left_alone(changes), "warning" if changes.left_alone else "good"
+            )
+        elif before and not word:
             self.say("No trigger word is put in front any more.")
 
-    @work(thread=True, exit_on_error=False, group="trigger")
-    def _offer_to_write(self, word: str, paths: list[Path]) -> None:
-        changes = put_trigger_in_front(paths, word)
-        self.app.call_from_thread(self._ask_to_write, word, changes, len(paths))
-
-    @work(exit_on_error=False, group="dialog")
-    async def _ask_to_write(self, word: str, changes: TriggerChanges, files: int) -> None:
-        alone, captions = len(changes.left_alone), changes.captions
-        left = f" {counted(alone, 'file')} cannot be read or written and would be left alone." if alone else ""
-        if not captions:
-            self.say(f"{word} is in every caption.{left}", "warning" if left else "good")
-            return
+    async def _ask_to_write(self, word: str, changes: TriggerChanges, files: int) -> str | None:
+        """Whether the word is to be written into files; None for Esc."""
+        captions, left = changes.captions, _left_alone(changes)
         count = counted(len(captions), "caption")
         lack = (
             f"{len(captions)} of {counted(files, 'caption file')} {'lacks' if len(captions) == 1 else 'lack'} {word}."
@@ -149,9 +154,7 @@ class PicturesScreen(PicturesEditing):
             Choice("training", "Leave the files", f"{word} is put in front while training"),
             Choice("files", f"Write it into {count}", "for other tools too; z takes it back"),
         )
-        if await self.app.push_screen_wait(Ask("Trigger word", lack + left, choices)) == "files":
-            told = f"{word} is in front of {count} now; z takes it back."
-            self.write(Change(captions, changes.found, f"{word} in front of {count}", told))
+        return await self.app.push_screen_wait(Ask("Trigger word", lack + left, choices))
 
     @work(exit_on_error=False, group="dialog")
     async def action_problems(self) -> None:
@@ -182,6 +185,11 @@ class PicturesScreen(PicturesEditing):
             self.say("The pictures are still being looked through.")
             return
         self.app.push_screen(Pages("Sizes and buckets", buckets_text(self.album.survey.report, self.session.glyphs)))
+
+
+def _left_alone(changes: TriggerChanges) -> str:
+    alone = len(changes.left_alone)
+    return f" {counted(alone, 'file')} cannot be read or written and would be left alone." if alone else ""
 
 
 def _complaint(field: str, text: str) -> str:

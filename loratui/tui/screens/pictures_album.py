@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from loratui.dataset.buckets import BucketRules, Placement, Size, rules_of
 from loratui.dataset.checks import Examination, is_much_enlarged
 from loratui.dataset.folders import Listing
-from loratui.dataset.problems import DatasetFault, Problem
+from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.safe_text import printable
 
 if TYPE_CHECKING:
@@ -167,6 +167,15 @@ class Album:
             for image in self.found.values()
             if image.caption_path is not None and not image.folder.regularisation
         ]
+
+    def told_of_trigger(self, word: str) -> str:
+        """That every caption holds the word, as training sees it: upper and lower case are one."""
+        captions = self.captions
+        lacking = sum(not image.folder.regularisation for image in self.found.values()) - len(captions)
+        where = f"in every one of {counted(len(captions), 'caption')}" if lacking else "in every caption"
+        case = "" if all(word in caption for caption in captions) else ", in upper or lower case, which is the same"
+        without = f"; {counted(lacking, 'picture')} {'has' if lacking == 1 else 'have'} none" if lacking else ""
+        return f"{word} is {where}{case}{without}."
 
     def watched(self, seen: Iterable[Path]) -> list[Path]:
         """Files that may be written without their folder showing it: damaged ones, and those of pictures in sight."""

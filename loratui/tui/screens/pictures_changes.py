@@ -11,7 +11,7 @@ from loratui.dataset.caption_journal import Written
 from loratui.dataset.problems import Problem, counted
 from loratui.dataset.scan import FoundImage
 from loratui.safe_text import printable
-from loratui.tui.frame import News
+from loratui.tui.widgets.news import News
 
 
 @dataclass(frozen=True)

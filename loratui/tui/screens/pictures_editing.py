@@ -19,16 +19,16 @@ from loratui.dataset.captions import with_trigger
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.dataset.scan import FoundImage, Scan, fallback_caption, scan_caption_again
 from loratui.dataset.survey import Survey
-from loratui.dataset.tags import TagCount, complete_tag, tag_counts
+from loratui.dataset.tags import complete_tag, tag_counts
 from loratui.errors import LoratuiError
 from loratui.safe_text import printable
-from loratui.tui.frame import News
 from loratui.tui.screens.pictures_changes import Change, Edit, Recaptioned
 from loratui.tui.screens.pictures_list import PictureList
 from loratui.tui.screens.pictures_looking import Surveyed
 from loratui.tui.screens.pictures_panel import CaptionPanel
 from loratui.tui.screens.pictures_view import PicturesView
 from loratui.tui.session import Session
+from loratui.tui.widgets.news import News
 
 # With more captions at once it is quicker to look through the folder anew.
 _FEW = 20
@@ -44,7 +44,6 @@ class PicturesEditing(PicturesView):
         self._kept: dict[Path, str] = {}
         self._queue = CaptionQueue(self._failed)
         self._act_later = False
-        self._tags: tuple[TagCount, ...] = ()
         self._newest: tuple[int, Survey] | None = None
 
     def action_act(self) -> None:
@@ -74,9 +73,8 @@ class PicturesEditing(PicturesView):
         elif found.encoding != "UTF-8":
             self.say(f"Read as {found.encoding}; any change, even a space, is saved as UTF-8.")
         self._edit = Edit(path, file, found, kept, kept != text)
-        self._tags = tag_counts(self.album.captions)
-        panel = self.query_one(CaptionPanel)
-        panel.edit(kept, "what the picture shows, such as: Emi, girl, smiling, night")
+        tags = partial(complete_tag, known=tag_counts(self.album.captions))
+        self.query_one(CaptionPanel).edit(kept, "what the picture shows, such as: Emi, girl, smiling, night", tags)
         self._show_typed(kept)
 
     def on_caption_panel_typed(self, event: CaptionPanel.Typed) -> None:
@@ -85,13 +83,6 @@ class PicturesEditing(PicturesView):
             self.search(event.text)
         else:
             self._show_typed(event.text)
-
-    def on_caption_line_completing(self) -> None:
-        """Complete the tag from those of the other captions."""
-        line = self.query_one(CaptionPanel).line
-        completed = complete_tag(line.value, line.cursor_position, self._tags) if line and self._edit else None
-        if line is not None and completed is not None:
-            line.value, line.cursor_position = completed
 
     def on_caption_panel_done(self, event: CaptionPanel.Done) -> None:
         """Keep what was typed, and go on with a neighbour if an arrow ended it."""
@@ -114,7 +105,8 @@ class PicturesEditing(PicturesView):
             self._kept.pop(edit.file, None)
         elif is_changed or (edit.is_kept and not rows):
             label = f"caption of {printable(edit.picture.name)}"
-            self.write(Change({edit.file: text}, {edit.file: edit.found}, label, is_typed=True))
+            told = f"{printable(edit.file.name)} is saved; z takes it back."
+            self.write(Change({edit.file: text}, {edit.file: edit.found}, label, told, is_typed=True))
 
     async def finish_editing(self) -> None:
         """Take what is being typed, and wait until it is written, or for a disk that does not answer."""
@@ -184,7 +176,7 @@ class PicturesEditing(PicturesView):
         except LoratuiError as error:
             return partial(self._tell, f"{error.what} {error.todo}", "error", [])
         if undone is None:
-            return self._tell_nothing
+            return partial(self._tell_nothing, "There is nothing left to take back.")
         told = f"Taken back: {undone.label}."
         if undone.left_alone:
             told += f" {counted(len(undone.left_alone), 'file')} changed since and left alone."
@@ -192,8 +184,8 @@ class PicturesEditing(PicturesView):
         kind: News = "warning" if undone.left_alone else "good"
         return partial(self._tell, told, kind, changed)
 
-    def _tell_nothing(self) -> None:
-        self.post_message(Recaptioned("", "note", [], [], False, {}))
+    def _tell_nothing(self, told: str = "") -> None:
+        self.post_message(Recaptioned(told, "note", [], [], False, {}))
 
     def _failed(self, error: Exception) -> None:
         told = write_crash_log(error)

@@ -3,12 +3,12 @@
 What a text would mean is worked out in a thread, since folders may lie on slow disks.
 """
 
-import time
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from textual import work
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
@@ -16,11 +16,11 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
-from textual.worker import get_current_worker
 
 from loratui.dataset.folder_choice import Proposal, propose, unquoted
-from loratui.paths import shown_path
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
+from loratui.tui.background import BACKGROUND, OneAtATime
 from loratui.tui.dialogs.dialog import Dialog
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.path_completion import complete_folder
@@ -29,7 +29,10 @@ from loratui.tui.widgets.completing_field import CompletingField
 
 _SECONDS_OF_PATIENCE = 0.08
 _MOST_RECENT = 12
+_MOST_OFFERED = 200
 _RECENT = "recent_folders"
+# What keys do to the line although they were pressed below it.
+_EDITING = {"backspace": Input.action_delete_left, "ctrl+u": Input.action_delete_left_all}
 
 
 class Offer(NamedTuple):
@@ -95,6 +98,7 @@ class FolderDialog(Dialog[str | None]):
         self._glyphs = glyphs
         self._recent = [path for path in recent if printable(path) == path]
         self._offers: tuple[Offer, ...] = ()
+        self._disk = OneAtATime()
 
     def compose(self) -> ComposeResult:
         """The line, what it means, and what else there is."""
@@ -102,11 +106,16 @@ class FolderDialog(Dialog[str | None]):
             yield Static(self._title, classes="dialog-title", markup=False)
             if self._text:
                 yield Static(self._text, classes="dialog-text", markup=False)
-            yield CompletingField(self._value, _completions, placeholder="~/pictures/emi")
+            yield CompletingField(self._value, complete_folder, meant_by=unquoted, placeholder="~/pictures/emi")
             yield Static(id="remark", markup=False)
             yield OptionList(markup=False)
             keys = f"Enter take   Tab complete   {self._glyphs.down} choose   Esc back"
             yield Static(keys, classes="dialog-keys", markup=False)
+
+    @property
+    def typed(self) -> str:
+        """What stands in the line."""
+        return self.query_one(Input).value
 
     def on_mount(self) -> None:
         """Type at once, behind what is there."""
@@ -119,6 +128,12 @@ class FolderDialog(Dialog[str | None]):
         event.stop()
         self._consider(event.value)
 
+    def on_completing_field_completed(self, event: CompletingField.Completed) -> None:
+        """Say what is in the way; the completions stand below the line anyway."""
+        event.stop()
+        if event.is_complaint:
+            self._say(event.told, is_complaint=True)
+
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """Take it, if it can be taken."""
         event.stop()
@@ -126,18 +141,23 @@ class FolderDialog(Dialog[str | None]):
             self._consider(event.value, take=True)
         elif self._may_be_empty:
             self.dismiss("")
-        else:
-            self.action_choose()
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="consider")
     def _consider(self, text: str, take: bool = False) -> None:
+        description = "" if take else BACKGROUND  # the keys after Enter are for what it leads to
+        self.run_worker(
+            self._look_at(text, take), group="consider", exclusive=True, exit_on_error=False, description=description
+        )
+
+    async def _look_at(self, text: str, take: bool) -> None:
         if not take:
-            time.sleep(_SECONDS_OF_PATIENCE)
-        if get_current_worker().is_cancelled:
-            return
+            await asyncio.sleep(_SECONDS_OF_PATIENCE)
         path = unquoted(text)
-        proposal = propose(path) if text.strip() else Proposal(Path.home(), "wrong")
-        completions = _completions(text) if text else []
+
+        def look() -> tuple[Proposal, list[str]]:
+            proposal = propose(path) if text.strip() else Proposal(Path.home(), "wrong")
+            return proposal, _completions(text) if text else []
+
+        proposal, completions = await self._disk.ask(look, path)
         self.post_message(self.Considered(text, proposal, completions, take))
 
     def on_folder_dialog_considered(self, message: Considered) -> None:
@@ -153,8 +173,21 @@ class FolderDialog(Dialog[str | None]):
             return
         self._remark(proposal if message.text.strip() else None)
         self._offer(self._offers_for(message.text, proposal, message.completions))
-        if message.take and self._offers:
-            self._go_to_offers()
+
+    def on_key(self, event: events.Key) -> None:
+        """Go on typing from the offers: every key that changes a text goes to the line, and up from the first does."""
+        listing, line = self.query_one(OptionList), self.query_one(Input)
+        if self.focused is not listing:
+            return
+        is_text = event.character is not None and event.is_printable
+        if not (is_text or event.key in _EDITING or (event.key == "up" and not listing.highlighted)):
+            return
+        event.stop()
+        line.focus()
+        if is_text:
+            line.insert_text_at_cursor(str(event.character))
+        elif event.key in _EDITING:
+            _EDITING[event.key](line)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         """Take the folder, or type the completion."""
@@ -222,7 +255,11 @@ class FolderDialog(Dialog[str | None]):
         offers = [Offer("instead", str(path), shown_path(path), why) for path in proposal.instead if text.strip()]
         if proposal.can_be_made and text.strip():
             offers.append(Offer("make", str(proposal.path), f"Make {shown_path(proposal.path)}", "to be filled"))
-        offers += [Offer("completion", one, f"{Path(one).name}/", "") for one in completions if one != f"{text}/"]
+        offers += [
+            Offer("completion", one, f"{Path(one).name}/", "")
+            for one in completions[:_MOST_OFFERED]
+            if one != f"{text}/"
+        ]
         if not text.strip():
             offers += [Offer("recent", path, shown_path(path), "recent") for path in self._recent]
         return tuple(offers)

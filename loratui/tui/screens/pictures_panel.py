@@ -10,6 +10,9 @@ from textual.widgets import Input
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
 from loratui.tui.widgets.row_field import RowField
 
+# The text and the place of its cursor once the tag at the cursor is complete; None where nothing is to be completed.
+CompleteTag = Callable[[str, int], tuple[str, int] | None]
+
 
 class CaptionLine(RowField):
     """The line of a caption, in which Tab completes a tag wherever it stands."""
@@ -20,12 +23,14 @@ class CaptionLine(RowField):
     }
     """
 
-    class Completing(Message):
-        """Tab."""
+    def __init__(self, text: str, placeholder: str, complete_tag: CompleteTag | None) -> None:
+        super().__init__(text, placeholder=placeholder)
+        self._complete_tag = complete_tag
 
     async def action_complete(self) -> None:
-        """Ask for the rest of the tag."""
-        self.post_message(self.Completing())
+        """Type the rest of the tag."""
+        if self._complete_tag and (completed := self._complete_tag(self.value, self.cursor_position)):
+            self.value, self.cursor_position = completed
 
 
 class CaptionPanel(Vertical):
@@ -81,11 +86,11 @@ class CaptionPanel(Vertical):
         """Show lines."""
         self.query_one(ChangingLines).show(lines)
 
-    def edit(self, text: str, placeholder: str) -> None:
+    def edit(self, text: str, placeholder: str, complete_tag: CompleteTag | None = None) -> None:
         """Have something typed, beginning with `text`."""
         if self._line is not None:
             self._line.remove()
-        self._line = CaptionLine(text, placeholder=placeholder)
+        self._line = CaptionLine(text, placeholder, complete_tag)
         self.mount(self._line, before=0)
         self._line.focus()
 

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from loratui.dataset.report import Report
 
 _STYLES = {"stop": "$text-error", "warning": "$text-warning", "note": "$text-accent"}
+# How the screen itself helps.
+_HERE = {
+    "missing-caption": " Enter at a picture does it here.",
+    "control-characters": " Enter at the picture leaves them out; any change there is saved so.",
+}
 _BAR = 24
 # Of a sentence, beside mark and scrollbar.
 _WIDTH = 64
@@ -75,11 +80,14 @@ class ProblemsTable(_Table):
                 (f"{marks[problem.severity]} ", _STYLES[problem.severity]),
                 "\n  ".join(wrapped(problem.message, _WIDTH)),
                 "\n  ",
-                ("\n  ".join(wrapped(problem.fix, _WIDTH)), "$faint"),
+                ("\n  ".join(wrapped(problem.fix + _HERE.get(problem.code, ""), _WIDTH)), "$faint"),
             )
             for problem in problems[:_MOST_PROBLEMS]
         ]
-        super().__init__(counted(len(problems), "finding"), lines, "show the picture", glyphs)
+        notes = sum(problem.severity == "note" for problem in problems)
+        counts = ((len(problems) - notes, "problem"), (notes, "note"))
+        title = ", ".join(counted(count, what) for count, what in counts if count)
+        super().__init__(title, lines, "show the picture", glyphs)
 
 
 class TagsTable(_Table):

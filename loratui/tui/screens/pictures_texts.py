@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from loratui.dataset.folder_choice import Proposal
 from loratui.dataset.problems import DatasetFault, Problem, counted
 from loratui.environment.transfer import copy_to_here
-from loratui.paths import shown_path
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.pictures_lines import heading, problems_line, seen_label, seen_lines, size_text, steps_text
 from loratui.tui.widgets.changing_lines import Line

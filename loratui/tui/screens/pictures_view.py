@@ -7,7 +7,6 @@ do is `pictures.py`'s matter.
 from collections.abc import Sequence
 from pathlib import Path
 
-from textual import work
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.message import Message
@@ -18,6 +17,7 @@ from textual.worker import get_current_worker
 from loratui.dataset.caption_journal import CaptionJournal
 from loratui.dataset.folder_choice import Proposal, absolute
 from loratui.dataset.problems import Problem, counted
+from loratui.tui.background import threaded
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens import pictures_looking as looking
 from loratui.tui.screens.pictures_album import Album
@@ -144,7 +144,7 @@ class PicturesView(StepScreen):
         self._look_through(self._look, self._watched())
         self._show_head()
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="look")
+    @threaded(exclusive=True, group="look", about=lambda self, *_: (self.session.profile.dataset.path,))
     def _look_through(self, look: int, watched: list[Path]) -> None:
         worker = get_current_worker()
         profile = self.session.resolved()
@@ -168,7 +168,7 @@ class PicturesView(StepScreen):
             self._glancing.add(path)
             self._glance_at(path, self._watched(), self._traces.moment)
 
-    @work(thread=True, exit_on_error=False, group="glance")
+    @threaded(group="glance")
     def _glance_at(self, path: str, watched: list[Path], moment: int) -> None:
         try:
             self.post_message(looking.Glanced(traces(path, watched), moment))

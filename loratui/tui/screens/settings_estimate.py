@@ -117,7 +117,7 @@ def line_of(outlook: Outlook, width: int, glyphs: Glyphs) -> tuple[str, bool]:
         ]
     )
     drafts = [f" {'   '.join([steps, time, memory, size])}{end}" for end in (files, "") for time in times] + [
-        f" {'   '.join([steps, memory, size])}"
+        f" {'   '.join(said)}" for said in ([steps, memory, size], [steps, memory], [steps])
     ]
     return next((draft for draft in drafts if len(draft) <= width), drafts[-1]), too_much
 

@@ -1,7 +1,9 @@
 """The profile as rows of a form, made from its schema, and the help of a row. Knows no widget and changes nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 from loratui.profile.complaints import expectation
@@ -11,6 +13,7 @@ from loratui.profile.schema import Profile
 from loratui.profile.text import choices_of, field_text, is_list
 from loratui.tui.widgets.form import NO, YES, Kind, Row
 
+NO_REMARKS: Mapping[str, str] = MappingProxyType({})
 # What an empty row stands for, where "none" would say too little.
 _EMPTY = {
     "model.vae": "the base's own",
@@ -20,14 +23,15 @@ _EMPTY = {
 }
 
 
-def rows_of(profile: Profile, name: str) -> list[Row]:
+def rows_of(profile: Profile, name: str, remarks: Mapping[str, str] = NO_REMARKS) -> list[Row]:
     """A row for each setting, under the headings of its groups.
 
     Args:
         profile: The open one.
         name: What it is called: an output without a name of its own has that.
+        remarks: What is odd about values that were taken, by the setting's name.
     """
-    return list(_rows(profile, name))
+    return [_remarked(row, remarks.get(row.id, "")) for row in _rows(profile, name)]
 
 
 def help_of(row_id: str) -> str:
@@ -79,6 +83,13 @@ def _rows(profile: Profile, name: str) -> Iterator[Row]:
             yield _row(setting, setting.value(profile), name)
 
 
+def _remarked(row: Row, remark: str) -> Row:
+    """The row with a remark before its help, and beside its value unless a run makes good for it."""
+    if not remark:
+        return row
+    return replace(row, note=row.note if row.id == "output.directory" else remark, help=f"{remark} {row.help}")
+
+
 def _row(setting: Setting, value: Any, name: str) -> Row:
     changed = value != setting.default
     value_text = shown(setting, value)
@@ -101,6 +112,7 @@ def _row(setting: Setting, value: Any, name: str) -> Row:
         text=field_text(value, setting.field) if kind in ("list", "text") else None,
         changed=changed,
         found_by=kohya_name(setting.name),
+        late=setting.name == "model.base",  # the beginning of a base's name may be another one's
     )
 
 

@@ -6,7 +6,6 @@ The computer is looked at in a thread each time that the step is shown; the find
 from dataclasses import replace
 from pathlib import Path
 
-from textual import work
 from textual.app import ComposeResult
 from textual.message import Message
 from textual.worker import Worker, WorkerState
@@ -17,6 +16,7 @@ from loratui.environment.gpu import Gpu
 from loratui.environment.probe import Facts, probe
 from loratui.environment.terminal import terminal_findings
 from loratui.environment.terminal_memory import remembered
+from loratui.tui.background import threaded
 from loratui.tui.dialogs import PlainText
 from loratui.tui.frame import StepScreen
 from loratui.tui.screens.system_accelerate import AccelerateForm, complaint_about, values_of
@@ -27,6 +27,7 @@ from loratui.tui.session import Session
 _ACCELERATE = "accelerate"
 _PROBE = "probe"
 _LOOKING = "looking at this computer"
+_URGENCY = {"bad": 0, "warning": 1, "good": 2}
 _EXPLANATIONS = {
     "Python": "The Python that runs loratui, and where it is installed.",
     "torch": "The library that computes. It has to be built for the CUDA that the driver runs; the build for the CPU "
@@ -138,13 +139,13 @@ class SystemScreen(StepScreen):
         """Show a finding as soon as it is known; when looking again, only all together."""
         self._coming.append(event.finding)
         if self._facts is None:
-            self.query_one(Findings).show(self._coming, _LOOKING)
+            self.query_one(Findings).show_findings(self._findings, _LOOKING)
 
     def on_system_screen_looked(self, event: Looked) -> None:
         """Show all findings."""
         self._facts = event.facts
         self._is_looking = False
-        self.query_one(Findings).show(self._findings)
+        self.query_one(Findings).show_findings(self._findings)
         self.session_changed()
         if self._asked:
             self._asked = False
@@ -154,7 +155,7 @@ class SystemScreen(StepScreen):
         """End the looking, should it ever fail; the frame, whose turn is after this, says so."""
         if event.worker.group == _PROBE and event.state == WorkerState.ERROR:
             self._is_looking = False
-            self.query_one(Findings).show(self._findings)
+            self.query_one(Findings).show_findings(self._findings)
 
     @property
     def _gpus(self) -> tuple[Gpu, ...]:
@@ -162,7 +163,9 @@ class SystemScreen(StepScreen):
 
     @property
     def _findings(self) -> tuple[Finding, ...]:
-        return self._facts.findings if self._facts else tuple(self._coming)
+        """What needs a person first: the last ones may be out of sight."""
+        found = self._facts.findings if self._facts else self._coming
+        return tuple(sorted(found, key=lambda finding: _URGENCY[finding.state]))
 
     def _look_again(self) -> None:
         if self._is_looking:
@@ -170,10 +173,10 @@ class SystemScreen(StepScreen):
         self._is_looking = True
         self._coming = []
         if self._facts is None:
-            self.query_one(Findings).show((), _LOOKING)
+            self.query_one(Findings).show_findings((), _LOOKING)
         self._look(Path(self.session.resolved().output.directory), (self.app.size.width, self.app.size.height))
 
-    @work(thread=True, exclusive=True, group=_PROBE, exit_on_error=False)
+    @threaded(exclusive=True, group=_PROBE, about=lambda _, output, size: (str(output),))
     def _look(self, output: Path, size: tuple[int, int]) -> None:
         def report(finding: Finding) -> None:
             self.post_message(self.Found(finding))

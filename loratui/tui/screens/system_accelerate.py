@@ -29,11 +29,11 @@ from loratui.profile.text import choices_of, field_text, read_text
 from loratui.runs.launcher import check_accelerate
 from loratui.tui.dialogs import Pages, PlainText
 from loratui.tui.dialogs.dialog import Dialog
-from loratui.tui.frame import News
 from loratui.tui.screens.settings_rows import help_of
 from loratui.tui.screens.system_default_config import offer_default_config
 from loratui.tui.session import Session
 from loratui.tui.widgets.form import Row, RowsForm
+from loratui.tui.widgets.news import News
 
 _FOUND = "found"
 # In the order of accelerate's own questions; where machine 0 is comes before how many there are, which asks for it.

@@ -3,8 +3,8 @@
 accelerate itself is asked twice, each time in a child process, which takes some seconds.
 """
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
@@ -17,9 +17,10 @@ from textual.widgets.option_list import Option
 from loratui.environment.accelerate_config import DefaultConfig, Values, compare_default, write_default
 from loratui.errors import ComputerError
 from loratui.safe_text import printable
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Pages
 from loratui.tui.dialogs.dialog import Dialog
-from loratui.tui.frame import News
+from loratui.tui.widgets.news import News
 
 Say = Callable[[str, News], None]
 _LEAVE, _WRITE = "leave", "write"
@@ -30,7 +31,7 @@ async def offer_default_config(app: App[Any], values: Values, say: Say) -> None:
     """Show what would change in the file, and write it if a person agrees."""
     say("Asking accelerate: this takes some seconds.", "note")
     try:
-        config = await asyncio.to_thread(compare_default, values)
+        config = await in_thread(partial(compare_default, values))
         if config.before == config.after:
             say("accelerate's default_config.yaml says that already.", "good")
             return
@@ -38,7 +39,7 @@ async def offer_default_config(app: App[Any], values: Values, say: Say) -> None:
         if not await app.push_screen_wait(Difference(config)):
             return
         say("Writing.", "note")
-        await asyncio.to_thread(write_default, values, config)
+        await in_thread(partial(write_default, values, config))
     except ComputerError as error:
         say("accelerate's file was left as it is.", "error")
         app.push_screen(Pages("That did not work", f"{error.what}\n\n{error.todo}".rstrip()))

@@ -15,7 +15,7 @@ from loratui.tui.messages import Go
 from loratui.tui.moment import Moment
 from loratui.tui.run_watch import RunWatch
 from loratui.tui.screens.train_acts import TrainActs
-from loratui.tui.screens.train_end import end_text
+from loratui.tui.screens.train_end import end_text, lacking
 from loratui.tui.screens.train_figures import title_text
 from loratui.tui.screens.train_help import help_of
 from loratui.tui.screens.train_plan_view import PlanView
@@ -123,7 +123,8 @@ class TrainScreen(TrainActs):
         moment, watch = self.moment, self.run_watch
         if moment is None or watch is None:
             return self.planned.plain()
-        return f"{self.view.plain()}\n\n{end_text(moment, watch.run)}"
+        ended, figures = end_text(moment, watch.run), self.view.plain()
+        return f"{figures}\n\n{ended}" if moment.is_busy else f"{ended}\n\n{figures}"
 
     def focus_help(self) -> tuple[str, str]:
         """What the screen shows now."""
@@ -161,7 +162,7 @@ class TrainScreen(TrainActs):
 
     def on_train_work_polled(self, message: TrainWork.Polled) -> None:
         """Draw what has changed, and say how it ended."""
-        self.looked()
+        self.looked(message.watch)
         watch, before = message.watch, message.before
         if watch is not self.run_watch:
             return
@@ -170,6 +171,7 @@ class TrainScreen(TrainActs):
             self.wizard.set_title_text(title_text(moment, output_name(watch.run)))
         if moment is before:
             return
+        self.keep_promises(before, moment)
         if moment.state != before.state or not before.is_known:
             self._enter_state(watch, before)
         if self.is_current and self.moment is not None:
@@ -183,8 +185,8 @@ class TrainScreen(TrainActs):
         unmet = {step.id: self.session.unmet(step.id) or () for step in STEPS}
         self.planned.intend(message.intention, unmet)
         # A step that nobody has tried yet lacks nothing; once it was refused, a person wants to know that it is not.
-        if not self.shows_run and (self.planned.refusal or self.session.unmet(self.STEP)):
-            self.session.set_unmet(self.STEP, [self.planned.refusal or "It is not trained yet."])
+        if not self.shows_run and ((refusal := self.planned.refusal) or self.session.unmet(self.STEP)):
+            self.session.set_unmet(self.STEP, [refusal] if refusal else lacking(self.run_watch))
         self.refresh_keys()
 
     def on_train_work_staged(self, message: TrainWork.Staged) -> None:
@@ -284,10 +286,10 @@ class TrainScreen(TrainActs):
         if moment.state == "running":
             self._read_gauges()
         if moment.is_busy:
-            self.session.forget_unmet(self.STEP)
+            for step in (self.STEP, "try"):  # what a run at work will bring nobody has to see to
+                self.session.forget_unmet(step)
         elif not self.wants_new:
-            reasons = {"finished": [], "stopped": [f"{name} was stopped: Enter resumes it."]}
-            self.session.set_unmet(self.STEP, reasons.get(moment.state, [f"{name} {moment.state}."]))
+            self.session.set_unmet(self.STEP, lacking(watch))
         if before.is_busy and moment.state == "finished":
             front = self.wizard.step_screen
             if front is not None:

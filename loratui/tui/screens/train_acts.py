@@ -3,7 +3,7 @@
 Each is sent to the worker or asked of a person beside the screen, which goes on.
 """
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from textual import work
@@ -12,6 +12,7 @@ from loratui.errors import LoratuiError
 from loratui.runs.commands import PREVIEW, SAVE, send
 from loratui.runs.finding import output_name
 from loratui.safe_text import printable
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Pages
 from loratui.tui.moment import Moment
 from loratui.tui.quitting import leave
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 
 # A run that is over, or that nobody looks at, is looked at once in so many times.
 _SELDOM = 4
+# Of so many events it is asked whether they are new.
+_LATEST = 8
+_SAVES = "Told to save; it does so after this step."
+# By whether there is a preview already, which stands in the place of the gauges then.
+_DRAWS = {
+    False: "A preview is drawn after this step. It comes in the place of the gauges.",
+    True: "A preview is drawn after this step. v shows the gauges again.",
+}
 
 
 class TrainActs(TrainWork):
@@ -49,7 +58,7 @@ class TrainActs(TrainWork):
         self.run_watch: RunWatch | None = None
         self.stages: dict[str, Stage] = {}
         self.wants_new = self.is_resuming = False
-        self._is_polling = False
+        self._polled: set[RunWatch] = set()
         self._told: tuple[str, tuple[str, ...]] = ("", ())
         self._ticks = 0
         self.gauges = GaugeReader()
@@ -88,12 +97,12 @@ class TrainActs(TrainWork):
     def look(self, *, at_once: bool = False) -> None:
         """Look at the run, seldom where little can have changed."""
         watch = self.run_watch
-        if watch is None or self._is_polling:
+        if watch is None or watch in self._polled:
             return
         self._ticks += 1
         is_seldom = not self.is_current or not watch.moment.is_busy
         if at_once or not is_seldom or self._ticks % _SELDOM == 0:
-            self._is_polling = True
+            self._polled.add(watch)
             self.poll(watch)
 
     def tell_step(self, refusal: LoratuiError | None) -> None:
@@ -106,23 +115,37 @@ class TrainActs(TrainWork):
         if step and not self.session.unmet(step):
             self.session.set_unmet(step, reasons)
 
-    def looked(self) -> None:
-        """The look is over."""
-        self._is_polling = False
+    def looked(self, watch: RunWatch) -> None:
+        """The look at a run is over."""
+        self._polled.discard(watch)
 
     def action_save(self) -> None:
         """Have the worker save now."""
-        self.tell(SAVE, "Told to save; it does so after this step.")
+        self.tell(SAVE, _SAVES)
 
     def action_preview(self) -> None:
         """Show the latest preview and ask for a new one; or show the gauges again."""
         if self.view.wants_preview:
             self.view.show_preview(False)
+            for words in _DRAWS.values():
+                self.unsay(words)
             return
         self.view.show_preview(True)
         moment = self.moment
         if moment is not None and moment.state == "running" and not moment.is_finishing:
-            self.tell(PREVIEW, "A preview is drawn after this step. v shows the gauges again.")
+            self.tell(PREVIEW, _DRAWS[bool(moment.previews)])
+
+    def keep_promises(self, before: Moment, moment: Moment) -> None:
+        """Take back what was said would happen, once it has."""
+        kept: list[str] = []
+        if not moment.is_busy:
+            kept += [_SAVES, *_DRAWS.values(), train_flows.STOPS_NOW, train_flows.STOPS_AFTER_EPOCH]
+        if moment.previews != before.previews:
+            kept += _DRAWS.values()
+        if any(event["event"] == "saved" for event in moment.happened[-_LATEST:] if event not in before.happened):
+            kept.append(_SAVES)
+        for words in kept:
+            self.unsay(words)
 
     @work(exclusive=True, group="stop", exit_on_error=False)
     async def action_stop(self) -> None:
@@ -148,7 +171,7 @@ class TrainActs(TrainWork):
         """Read what has happened, and what the worker printed."""
         watch = self.run_watch
         if watch is not None:
-            text = await asyncio.to_thread(log_text, watch.run, watch.moment.happened)
+            text = await in_thread(partial(log_text, watch.run, watch.moment.happened))
             self.wizard.push_screen(Pages(f"Log of {watch.run.name}", text))
 
     @work(exclusive=True, group="go-on", exit_on_error=False)
@@ -168,7 +191,7 @@ class TrainActs(TrainWork):
         if self.run_watch is None:
             return
         try:
-            await asyncio.to_thread(send, self.run_watch.run, command)
+            await in_thread(partial(send, self.run_watch.run, command))
         except LoratuiError as error:
             self.post_message(self.Refused(error))
         else:

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from loratui.dataset.problems import counted
-from loratui.paths import shown_path
 from loratui.quantities import disk_size, memory_size
 from loratui.runs.directory import RunDirectory
+from loratui.runs.finding import output_name
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
 from loratui.tui.fitting import cut_middle, wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.moment import Moment
+from loratui.tui.run_watch import RunWatch
 from loratui.tui.widgets.changing_lines import Line
 
 _LABEL = 8
@@ -41,6 +43,19 @@ def end_text(moment: Moment, run: RunDirectory) -> str:
     files = [str(moment.end.get(key) or "") for key in ("lora", "grid")]
     rows += [printable(file) for file in dict.fromkeys([*files, *moment.saved, *moment.installed]) if file]
     return "\n".join([*rows, f"run {printable(run.path)}", f"log {printable(run.log_path)}"])
+
+
+def lacking(watch: RunWatch | None) -> list[str]:
+    """What is to be done of a training yet, by how the last one went; nothing where that is finished."""
+    if watch is None or not watch.moment.is_known:
+        return ["It is not trained yet."]
+    name = printable(output_name(watch.run))
+    match watch.moment.state:
+        case "finished":
+            return []
+        case "failed":
+            return [f"The training of {name} failed."]
+    return [f"{name} was {watch.moment.state}; 5 Train goes on with it."]
 
 
 def _finished(moment: Moment, width: int, glyphs: Glyphs) -> list[Line]:

@@ -109,7 +109,7 @@ def _preflight(event: Event) -> str:
     if isinstance(pace := event.get("seconds_per_step"), int | float):
         parts.append(f"{pace:.2f} s a step")
     if isinstance(whole := event.get("estimated_seconds"), int | float):
-        parts.append(f"about {duration(whole)} in all")
+        parts.append(f"about {duration(whole)} with validations and pictures")
     measured = "known from an earlier run: " if event.get("remembered") else "measured: "
     return measured + (", ".join(parts) or "nothing")
 

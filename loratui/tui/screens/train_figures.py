@@ -4,6 +4,7 @@ import time
 
 from rich.cells import cell_len
 
+from loratui.dataset.problems import counted
 from loratui.quantities import countdown, duration
 from loratui.safe_text import printable
 from loratui.tui.fitting import cut
@@ -89,7 +90,9 @@ def _end(moment: Moment, width: int, glyphs: Glyphs) -> Line:
     of = f"step {moment.step} of {moment.steps}" if moment.steps else "the beginning"
     match moment.state:
         case "finished":
-            steps = f"{moment.steps or moment.step} steps" + (f", {moment.epochs} epochs" if moment.epochs else "")
+            steps = counted(moment.steps or moment.step, "step") + (
+                f", {counted(moment.epochs, 'epoch')}" if moment.epochs else ""
+            )
             return _fitting([(f"{glyphs.check} finished{when}", "good"), (steps, "text"), (took, "text")], width)
         case "stopped":
             pieces: list[tuple[str, Role]] = [(f"stopped{when}", "warning"), (of, "text"), (took, "text")]

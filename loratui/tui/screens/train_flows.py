@@ -3,7 +3,7 @@
 Each flow is awaited beside the screen; what goes wrong is raised as a `LoratuiError`.
 """
 
-import asyncio
+from functools import partial
 from typing import TYPE_CHECKING
 
 from loratui.runs.commands import STOP_AFTER_EPOCH, send
@@ -11,6 +11,7 @@ from loratui.runs.ending import WorkerFailed
 from loratui.runs.finding import output_name
 from loratui.runs.queue import take_back
 from loratui.safe_text import printable
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Ask, Choice
 from loratui.tui.messages import Go
 from loratui.tui.run_watch import RunWatch
@@ -19,6 +20,8 @@ from loratui.tui.screens.train_start import stop_download
 if TYPE_CHECKING:
     from loratui.tui.app import Wizard
 
+STOPS_NOW = "It stops after this step, and saves."
+STOPS_AFTER_EPOCH = "It stops after this epoch."
 _NOW, _AFTER_EPOCH, _GO_ON = "now", "after epoch", "go on"
 _ACCEPT, _SETTINGS, _LEAVE = "accept", "settings", "leave"
 
@@ -31,7 +34,7 @@ async def stop_bringing(wizard: "Wizard", base: str) -> None:
         [Choice(_GO_ON, "Go on"), Choice(_NOW, "Stop it", "what has come is kept, and the next start goes on")],
     )
     if await wizard.push_screen_wait(question) == _NOW:
-        await asyncio.to_thread(stop_download, base)
+        await in_thread(partial(stop_download, base))
 
 
 async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
@@ -40,7 +43,7 @@ async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
     if moment.state == "queued":
         choices = [Choice(_GO_ON, "Go on waiting"), Choice(_NOW, "Take it out", "Enter queues it again")]
         if await wizard.push_screen_wait(Ask(f"Take {name} out of the queue?", "", choices)) == _NOW:
-            taken = await asyncio.to_thread(take_back, watch.run)
+            taken = await in_thread(partial(take_back, watch.run))
             return f"{name} was taken out of the queue." if taken else f"{name} has its turn already: x stops it."
         return ""
     choices = [Choice(_GO_ON, "Go on training", "nothing changes")]
@@ -50,10 +53,10 @@ async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
     match await wizard.push_screen_wait(Ask(f"Stop {name}?", "", choices)):
         case "now":
             watch.stop()
-            return "It stops after this step, and saves."
+            return STOPS_NOW
         case "after epoch":
-            await asyncio.to_thread(send, watch.run, STOP_AFTER_EPOCH)
-            return "It stops after this epoch."
+            await in_thread(partial(send, watch.run, STOP_AFTER_EPOCH))
+            return STOPS_AFTER_EPOCH
     return ""
 
 

@@ -14,9 +14,9 @@ from loratui.environment.disks import nearest_existing
 from loratui.errors import BaseModelError, DatasetError, LoratuiError, ProfileError
 from loratui.hub.presence import presence
 from loratui.orders.preparing import Order, Prepared, bases_of, prepare_each
-from loratui.paths import shown_path
 from loratui.quantities import disk_size, duration, memory_size
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
 from loratui.tui.fitting import cut, cut_middle, wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.settings_estimate import Estimator, Outlook

@@ -1,5 +1,7 @@
 """A run as it is drawn: figures on top, chart beside gauges, the latest events below. Decides nothing."""
 
+from collections.abc import Sequence
+
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 
@@ -18,6 +20,8 @@ from loratui.tui.widgets.picture import Picture
 
 _EVENTS, _EVENTS_WHEN_TALL = 3, 6
 _TALL = 30
+# Of plain text, which nothing cuts.
+_COLUMNS_OF_TEXT, _COLUMNS_OF_GAUGES, _EVENTS_OF_TEXT = 400, 43, 24
 # From this width on the gauges tell more, and have more room.
 _SPACIOUS = 116
 
@@ -124,10 +128,15 @@ class RunView(Vertical):
             picture.show(None)
 
     def plain(self) -> str:
-        """Everything as text."""
-        names = ("#head", "#chart", "#gauges", "#words")
-        shown = [self.query_one(name, ChangingLines) for name in names]
-        return "\n".join(plain(lines.lines) for lines in shown if lines.display)
+        """Everything as text, whole: figures, the chart, the gauges, and what happened last."""
+        where, _, learnt = head_lines(self._moment, _COLUMNS_OF_TEXT, self._glyphs, self._now)
+        parts: list[Sequence[Line]] = [[line for line in (where, learnt) if line]]
+        if self._moment.curve.steps:
+            parts.append(self.query_one("#chart", ChangingLines).lines)
+        if self._gauged is not None and self._moment.is_busy:
+            parts.append(gauge_lines(self._gauged, self._glyphs, _COLUMNS_OF_GAUGES, details=True))
+        parts.append(event_lines(self._moment.happened, _EVENTS_OF_TEXT))
+        return "\n\n".join(plain(lines).strip("\n") for lines in parts if lines)
 
     def on_resize(self) -> None:
         """Give the gauges the room that there is."""

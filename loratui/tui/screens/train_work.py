@@ -1,12 +1,12 @@
 """What threads do for Train, and the messages by which they tell. Knows no widgets of its own."""
 
-from textual import work
 from textual.message import Message
 from textual.worker import get_current_worker
 
 from loratui.errors import LoratuiError
 from loratui.orders.preparing import Order
 from loratui.runs.directory import RunDirectory
+from loratui.tui.background import threaded
 from loratui.tui.frame import StepScreen
 from loratui.tui.moment import Moment
 from loratui.tui.run_watch import RunWatch
@@ -73,7 +73,7 @@ class TrainWork(StepScreen):
             super().__init__()
             self.gauged = gauged
 
-    @work(thread=True, group="look", exit_on_error=False)
+    @threaded(group="look")
     def poll(self, watch: RunWatch) -> None:
         """Look at a run."""
         before = watch.moment
@@ -82,7 +82,7 @@ class TrainWork(StepScreen):
         finally:
             self.post_message(self.Polled(watch, before))
 
-    @work(thread=True, group="plan", exclusive=True, exit_on_error=False)
+    @threaded(group="plan", exclusive=True, about=lambda _, order: _paths_of(order))
     def plan(self, order: Order) -> None:
         """Find out what an order would come to."""
         me = get_current_worker()
@@ -93,7 +93,7 @@ class TrainWork(StepScreen):
 
         self.post_message(self.Planned(order, intend(order, progress)))
 
-    @work(thread=True, group="start", exit_on_error=False)
+    @threaded(group="start")
     def begin(self, order: Order) -> None:
         """Start a training."""
         me = get_current_worker()
@@ -112,7 +112,7 @@ class TrainWork(StepScreen):
         finally:
             self.post_message(self.Staged(order, None))
 
-    @work(thread=True, group="start", exit_on_error=False)
+    @threaded(group="start")
     def resume(self, run: RunDirectory, accept_smaller: bool) -> None:
         """Go on with a run."""
         try:
@@ -122,7 +122,7 @@ class TrainWork(StepScreen):
         else:
             self.post_message(self.Resumed())
 
-    @work(thread=True, group="gauges", exit_on_error=False)
+    @threaded(group="gauges")
     def read_gauges(self, reader: GaugeReader, watch: RunWatch) -> None:
         """Read the gauges of a run."""
         gauged = None
@@ -130,3 +130,7 @@ class TrainWork(StepScreen):
             gauged = reader.read(watch.run, watch.moment)
         finally:
             self.post_message(self.GaugesRead(gauged))
+
+
+def _paths_of(order: Order) -> tuple[str, ...]:
+    return order.profile.dataset.path, order.profile.model.base

@@ -6,14 +6,18 @@ from pathlib import Path
 
 from textual.app import App
 
+from loratui.dataset.problems import counted
 from loratui.errors import LoratuiError
 from loratui.hub.presence import presence
 from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST, comparison
+from loratui.tui.background import in_thread
 from loratui.tui.dialogs import Ask, Choice, Entry
+from loratui.tui.dialogs.disk_entry import DiskEntry
 from loratui.tui.path_completion import complete_model_file
-from loratui.tui.screens.try_lines import lora_words
-from loratui.tui.screens.try_trial import Trial
+from loratui.tui.screens.try_lines import ADVICE, lora_words
+from loratui.tui.screens.try_lines import label as label_of
+from loratui.tui.screens.try_trial import Filling, Trial
 
 # What changes of the row that is looked at.
 Changes = dict[str, object]
@@ -50,20 +54,25 @@ async def ask_epoch(app: App[int], trial: Trial) -> Changes | None:
     return None if label is None else {"label": label}
 
 
-async def ask_rows(app: App[int], trial: Trial) -> tuple[str, ...] | None:
-    """The prompts of the grid; None when none is wanted."""
-    row, columns = (trial.wish.prompt,), len(trial.strengths)
-    many = len(trial.prompts) * len(trial.settings.seeds)
-    epochs = len({*trial.settings.epochs, trial.file.epoch})
-    bases = 1 if trial.wish.base else 1 + len(trial.settings.other_bases)
-    pictures = many * epochs * bases * columns
+async def ask_grid(app: App[int], trial: Trial) -> tuple[Filling, int] | None:
+    """The grid that is wanted, and how many of its pictures are to be drawn yet; None when none is."""
+    grids = {"row": trial.filling((trial.wish.prompt,)), "all": trial.filling(trial.prompts)}
+    lacking = await in_thread(lambda: {name: grid.lacking() for name, grid in grids.items()})
+    names = {"row": "This prompt at every strength", "all": "All prompts of the comparison"}
     choices = [
-        Choice("row", "This prompt at every strength", f"{columns} pictures"),
-        Choice("all", "All prompts of the comparison", f"{pictures} pictures"),
+        Choice(name, names[name], f"{counted(many, 'picture')} to draw" if many else "all drawn: writes the grid")
+        for name, many in lacking.items()
     ]
     text = "What is drawn already is taken over. The labelled grid is written beside the LoRA."
     said = await app.push_screen_wait(Ask("Fill the grid", text, choices))
-    return {"row": row, "all": trial.prompts}.get(said or "")
+    return (grids[said], lacking[said]) if said is not None else None
+
+
+async def ask_strength(app: App[int], trial: Trial) -> float | None:
+    """Another strength; None when it stays."""
+    text = f"How much the LoRA counts: {ADVICE}."
+    said = await app.push_screen_wait(Entry("Strength", text, label_of(trial.strength), check=_strength_complaint))
+    return round(float(said), 4) if said else None
 
 
 async def ask_others(app: App[int], trial: Trial) -> Changes | None:
@@ -85,7 +94,7 @@ async def ask_others(app: App[int], trial: Trial) -> Changes | None:
     if said == _OTHER_BASE:
         text = "A .safetensors file, a diffusers folder, or a Hugging Face id that was downloaded."
         name = await app.push_screen_wait(
-            Entry("Another base", text, complete=complete_model_file, check=base_complaint)
+            DiskEntry("Another base", text, complete=complete_model_file, check=base_complaint)
         )
         return {"base": "" if name == own else name} if name else None
     if said.startswith(_REMOVE):
@@ -96,7 +105,7 @@ async def ask_others(app: App[int], trial: Trial) -> Changes | None:
 
 
 def base_complaint(base: str) -> str:
-    """Why nothing can be drawn on a base now; "" where it can."""
+    """Why nothing can be drawn on a base now; "" where it can. Reads the disk."""
     try:
         found = presence(base.strip())
     except LoratuiError as error:
@@ -111,9 +120,9 @@ def _about_base(base: str, trial: Trial) -> str:
     return ", ".join(about + (["looked at now"] if base == trial.wish.base else []))
 
 
-def _lora_entry() -> Entry:
+def _lora_entry() -> DiskEntry:
     text = "Its file and, after a colon, its strength: ~/loras/emi_style.safetensors:0.6"
-    return Entry("Add a LoRA", text, complete=complete_model_file, check=_lora_complaint)
+    return DiskEntry("Add a LoRA", text, complete=complete_model_file, check=_lora_complaint)
 
 
 def _lora_complaint(entry: str) -> str:
@@ -133,6 +142,16 @@ def _seed_complaint(seed: str) -> str:
         return "A seed is a whole number, 0 or more."
     try:
         comparison({"seeds": [int(seed)]})
+    except LoratuiError as error:
+        return error.what
+    return ""
+
+
+def _strength_complaint(strength: str) -> str:
+    try:
+        comparison({"strengths": [float(strength)]})
+    except ValueError:
+        return "A strength is a number such as 0.75."
     except LoratuiError as error:
         return error.what
     return ""

@@ -10,10 +10,10 @@ from textual.content import Content
 
 from loratui.environment.transfer import login, scp_from_here
 from loratui.generation.grid_picture import BANDS
-from loratui.paths import shown_path
 from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST
 from loratui.safe_text import printable
+from loratui.shown_paths import shown_path
 from loratui.tui.fitting import cut, cut_middle, cut_start
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.try_trial import Trial
@@ -24,6 +24,7 @@ _HELP = (
     f"is the LoRA's doing.\n\n{ADVICE}\n\nToo weak, and the character is not there; too strong, and colours burn and "
     "every picture looks alike. k keeps the one you like: it is written into the cards that A1111 and Forge read."
 )
+_SHORTEST_BAR = 5
 _STANDING = {
     "waiting": "waiting for its turn",
     "starting": "starting: libraries are being loaded",
@@ -93,10 +94,13 @@ def state_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
         return Content.assemble((cut(words, width, glyphs), "$text-warning"))
     if session.pending:
         return _at_work(trial, width, glyphs)
+    if trial.comparing[0]:
+        words, share = trial.comparing
+        return _with_bar(f"The run is {words}", share, width, glyphs)
     if trial.missing:
         wanted = "without" if trial.strength == 0 else f"without and with {label(trial.strength)}"
         wanted = wanted if len(trial.missing) == 2 or trial.missing == (0.0,) else f"with {label(trial.strength)}"
-        unfinished = "" if trial.is_finished else " The run is not finished; this is a saved epoch."
+        unfinished = "" if trial.is_finished else " The run is not finished."
         return Content(cut(f"Not drawn yet: Enter draws {wanted}.{unfinished}", width, glyphs))
     return Content.assemble((cut(ADVICE, width, glyphs), "$faint"))
 
@@ -106,7 +110,8 @@ def tag_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     tag = cut(trial.tag, width, glyphs)
     room = width - cell_len(tag) - 4
     if trial.grid is None:
-        return Content.assemble((tag, "$text-accent"), "    ", (cut("no grid yet: f draws it", room, glyphs), "$faint"))
+        words = "no grid yet" if trial.comparing[0] else "no grid yet: f draws it"
+        return Content.assemble((tag, "$text-accent"), "    ", (cut(words, room, glyphs), "$faint"))
     grid = f"grid: {cut_start(shown_path(trial.grid), room - 6, glyphs)}" if room > 18 else ""
     return Content.assemble((tag, "$text-accent"), "    ", grid)
 
@@ -166,7 +171,16 @@ def _at_work(trial: Trial, width: int, glyphs: Glyphs) -> Content:
         words = _STANDING[session.standing] + (" the grid" if is_grid and session.standing == "drawing" else "")
     if not of or session.standing != "drawing":
         return Content(cut(f"{words.rstrip('.')}{glyphs.ellipsis}   x stops", width, glyphs))
-    long = max(10, min(30, width - cell_len(words) - 24))
-    full = round(long * done / of)
+    return _with_bar(words, done / of, width, glyphs, "   x stops")
+
+
+def _with_bar(words: str, share: float, width: int, glyphs: Glyphs, after: str = "") -> Content:
+    """What is done, and how far it is."""
+    words = cut(words, width, glyphs)
+    room = width - cell_len(words) - 2 - len(" 100 %") - len(after)
+    if room < _SHORTEST_BAR:
+        return Content(words)
+    long = min(30, room)
+    full = round(long * share)
     bar = (glyphs.bar_full * full, "$text-accent"), (glyphs.bar_empty * (long - full), "$faint")
-    return Content.assemble(f"{words}  ", *bar, f" {100 * done // of:>3} %   x stops")
+    return Content.assemble(f"{words}  ", *bar, f" {int(100 * share):>3} %{after}")

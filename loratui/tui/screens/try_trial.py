@@ -3,8 +3,10 @@
 Knows no widgets. Reads the run's files: it is opened in a thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import product
 from pathlib import Path
 
 from loratui.errors import LoratuiError
@@ -34,6 +36,10 @@ class Trial:
         strength: The column.
         prompts: The rows of the whole comparison.
         is_finished: Whether the training has ended.
+        is_of_profile: Whether the run was made from the open profile, whose comparison is what is set then.
+        is_chosen: Whether a person has chosen the row; else the finished file comes to the front once it is there.
+        typed: Strengths that a person has named, beside those that are set.
+        comparing: What the run itself is drawing, and which share of it is done; "" while it draws nothing.
         grid: The grid beside the LoRA; None while there is none.
     """
 
@@ -46,7 +52,11 @@ class Trial:
     strength: float
     prompts: tuple[str, ...] = ()
     is_finished: bool = True
+    is_of_profile: bool = False
+    is_chosen: bool = False
     kept: Kept | None = None
+    typed: tuple[float, ...] = ()
+    comparing: tuple[str, float] = ("", 0.0)
     _grid: Path | None = field(default=None)
 
     @property
@@ -109,8 +119,8 @@ class Trial:
         place = rows.index(self.wish) + distance
         if not 0 <= place < len(rows):
             return False
-        self.wish = rows[place]
-        self.strengths = _columns(self.session, self.settings, self.wish, self.strength)
+        self.wish, self.is_chosen = rows[place], True
+        self._take_columns()
         return True
 
     def step(self, distance: int) -> bool:
@@ -127,28 +137,39 @@ class Trial:
         drawn = ("negative_prompt", "steps", "guidance", "sampler", "width", "height")
         self.wish = replace(self.wish, **{name: getattr(now, name) for name in drawn})
         self.wish = replace(self.wish, **fields)  # type: ignore[arg-type]
+        self.is_chosen = True
+
+    def take_strength(self, strength: float) -> None:
+        """Look at a strength, which need not be among those of the row."""
+        self.strength = strength
+        self.typed = (*self.typed, strength)
+        self._take_columns()
+
+    def go_on_from(self, before: "Trial") -> None:
+        """Look at what was looked at before, as far as a person has chosen it, or nothing better is there yet."""
+        self.strength, self.typed, self.comparing = before.strength, before.typed, before.comparing
+        if before.is_chosen or (before.picture(before.strength) is not None and not self.is_finished):
+            self.wish, self.is_chosen = before.wish, before.is_chosen
+        self._take_columns()
 
     def take_settings(self, settings: Comparison) -> None:
         """Draw as is set now from now on."""
         self.settings = settings
         self.prompts = tuple(settings.prompts) or self.prompts
-        self.strengths = _columns(self.session, settings, self.wish, self.strength)
+        self._take_columns()
 
-    def draw(self, strengths: Sequence[float] = ()) -> None:
-        """Ask for the picture that is looked at, or for these.
+    def _take_columns(self) -> None:
+        self.strengths = _columns(self.session, self.settings, self.wish, (self.strength, *self.typed))
 
-        Raises:
-            LoratuiError: it cannot be asked for.
+    def drawing(self) -> Callable[[], object]:
+        """What asks for the picture that is looked at now; for a thread, which may come to it when that has changed.
+
+        It raises a `LoratuiError` where the picture cannot be asked for.
         """
-        wanted = tuple(strengths) or ((self.strength or usual(self.strengths)),)
-        self.session.draw(self.wish, wanted, self.file.path)
+        return partial(self.session.draw, self.wish, (self.strength or usual(self.strengths),), self.file.path)
 
-    def fill(self, prompts: Sequence[str]) -> None:
-        """Ask for a grid of these prompts, and of the epochs and bases that are set, or of this row alone.
-
-        Raises:
-            LoratuiError: it cannot be asked for.
-        """
+    def filling(self, prompts: Sequence[str]) -> "Filling":
+        """A grid of these prompts, and of the epochs and bases that are set, or of the row of now alone."""
         row = self.wish
         alone = tuple(prompts) == (row.prompt,)
         settings = self.settings.model_copy(
@@ -163,15 +184,52 @@ class Trial:
         )
         epochs = set() if alone else set(self.settings.epochs)
         files = [file for file in reversed(self.files) if file.epoch in epochs and file != self.file]
-        self.session.fill(settings, [*files, self.file], row.base, self.size, self.file.path)
+        return Filling(self.session, settings, (*files, self.file), row.base, self.size, self.file.path)
 
 
-def open_trial(run: RunDirectory, current: Comparison | None, before: "Trial | None" = None) -> Trial | None:
+@dataclass(frozen=True)
+class Filling:
+    """A grid that may be asked for; both methods are for threads.
+
+    Attributes:
+        files: Of which each prompt and seed has a row.
+        base: "" is the one that the run was trained on; `settings` name further ones.
+        size: Where the settings say 0.
+        lora: The file beside which the grid is put.
+    """
+
+    session: TrySession
+    settings: Comparison
+    files: tuple[TriedFile, ...]
+    base: str
+    size: tuple[int, int]
+    lora: Path
+
+    def lacking(self) -> int:
+        """How many of its pictures are not drawn yet."""
+        settings, bases = self.settings, (self.base, *self.settings.other_bases)
+        rows = (
+            Wish.of(settings, self.size, prompt=prompt, seed=seed, label=file.label, base=base)
+            for prompt, seed, file, base in product(settings.prompts, settings.seeds, self.files, bases)
+        )
+        cells = product(rows, settings.strengths)
+        return sum(self.session.picture(row, strength) is None for row, strength in cells)
+
+    def ask(self) -> None:
+        """Ask for it.
+
+        Raises:
+            LoratuiError: it cannot be asked for.
+        """
+        self.session.fill(self.settings, self.files, self.base, self.size, self.lora)
+
+
+def open_trial(run: RunDirectory, current: Comparison | None, session: TrySession | None = None) -> Trial | None:
     """Look into a run; None when it has no LoRA file yet.
 
     Args:
         current: The comparison that the open profile asks for; None where it is not the run's.
-        before: The same run as it was looked at before; what was chosen there stays.
+        session: What is known of the run's pictures, where it was looked into before.
 
     Raises:
         LoratuiError: the run cannot be read.
@@ -181,42 +239,47 @@ def open_trial(run: RunDirectory, current: Comparison | None, before: "Trial | N
         return None
     profile = run.read_profile()
     settings = current or profile.comparison
-    session = before.session if before is not None else TrySession(run)
+    if session is None:
+        session = TrySession(run)
+        latest = session.latest
+    else:
+        session.read_comparison()
+        latest = None
     kept = kept_strength(run)
     prompts = settings.prompts or _captions(run)
-    compared = next(iter(session.cells), None)
+    drawn = next((wish for wish, _ in session.cells if wish.label == files[0].label), None)
     strength = kept.strength if kept else 0.0
-    if before is not None:
-        wish, strength = before.wish, before.strength
-    elif session.latest is not None:
-        wish, strength = session.latest
-    elif compared is not None:
-        wish = compared[0]
+    if latest is not None:
+        wish, strength = latest
+    elif drawn is not None:
+        wish = drawn
     else:
         size = (profile.dataset.resolution, profile.dataset.resolution)
         wish = Wish.of(settings, size, prompt=prompts[0], seed=settings.seeds[0], label=files[0].label)
     history = fold(read_landmarks(run.events_path))
-    strength = strength or usual(_columns(session, settings, wish, strength))
+    strength = strength or usual(_columns(session, settings, wish, (strength,)))
     grids = [Path(file) for file in outputs(history) if file.endswith(".png")]
     return Trial(
         session=session,
         profile=profile,
         files=files,
         settings=settings,
-        strengths=_columns(session, settings, wish, strength),
+        strengths=_columns(session, settings, wish, (strength,)),
         wish=wish,
         strength=strength,
         prompts=tuple(prompts),
         is_finished=history.end is not None and history.end["event"] == "finished",
+        is_of_profile=current is not None,
+        is_chosen=latest is not None,
         kept=kept,
         _grid=grids[-1] if grids else None,
     )
 
 
-def _columns(session: TrySession, settings: Comparison, wish: Wish, strength: float) -> tuple[float, ...]:
-    """What is asked for, what is drawn, and what is looked at."""
+def _columns(session: TrySession, settings: Comparison, wish: Wish, strengths: Sequence[float]) -> tuple[float, ...]:
+    """What is set, what is drawn, and the strengths that are looked at or were named."""
     drawn = {column for row, column in session.cells if row == wish}
-    return tuple(sorted({0.0, strength, *drawn, *settings.strengths}))
+    return tuple(sorted({0.0, *strengths, *drawn, *settings.strengths}))
 
 
 def usual(strengths: Sequence[float]) -> float:

@@ -22,6 +22,8 @@ from loratui.tui.screens.try_trial import Trial
 from loratui.tui.widgets.picture import Picture
 
 Place = Literal["both", "without", "with"]
+# What Space shows after each.
+NEXT: dict[Place, Place] = {"both": "without", "without": "with", "with": "both"}
 _THUMBNAIL_COLUMNS = 17
 # Room for both pictures side by side, and for the small ones below them.
 _COLUMNS_FOR_BOTH = 58

@@ -19,10 +19,11 @@ Role = Literal["text", "strong", "faint", "accent", "second", "rule", "good", "w
 Line = Sequence[tuple[str, Role]]
 _Cell = tuple[str, Role]
 _BOLD = "bold "
+_CUT = "…"
 
 
 class ChangingLines(Widget):
-    """Shows lines, each of pieces with a role; what is too long is cut, what is missing stays empty."""
+    """Shows lines of pieces with a role each; a sign stands for what is cut, and what is missing stays empty."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "lines--text",
@@ -125,20 +126,39 @@ def plain(lines: Iterable[Line]) -> str:
 
 
 def _cells_of(line: Line, width: int) -> list[_Cell]:
-    """One entry a cell; a wide character's second cell holds nothing, what joins a character stays with it."""
+    """One entry a cell; a wide letter's second cell holds nothing, what joins a letter stays with it and may widen it.
+
+    Sizes are those that Textual finds: a heart is one cell wide, and two with the sign that makes it an emoji.
+    A sign stands for the end that does not fit.
+    """
     cells: list[_Cell] = []
+    letter, letter_size = "", 0
     for text, role in line:
         for character in text:
             size = cell_len(character)
+            own = role
             if size == 0:
-                if cells:
-                    cells[-1] = (cells[-1][0] + character, cells[-1][1])
-                continue
+                if not letter:
+                    continue
+                own = cells[-letter_size][1]
+                del cells[-letter_size:]
+                character = letter + character
+                size = cell_len(character)
             if len(cells) + size > width:
-                return cells + [(" ", "text")] * (width - len(cells))
-            cells.append((character, role))
-            cells.extend([("", role)] * (size - 1))
+                whole = cell_len("".join(text for text, _ in line).rstrip()) <= width
+                return cells + [(" ", "text")] * (width - len(cells)) if whole else _cut_short(cells, width)
+            letter, letter_size = character, size
+            cells += [(character, own), *[("", own)] * (size - 1)]
     return cells + [(" ", "text")] * (width - len(cells))
+
+
+def _cut_short(cells: list[_Cell], width: int) -> list[_Cell]:
+    """The cells with a sign at their end for what did not fit."""
+    end = max(0, min(len(cells), width - 1))
+    while 0 < end < len(cells) and not cells[end][0]:
+        end -= 1
+    role = cells[end - 1][1] if end else "text"
+    return (cells[:end] + [(_CUT, role)] + [(" ", "text")] * width)[:width]
 
 
 def _last_change(old: list[_Cell], new: list[_Cell]) -> int:

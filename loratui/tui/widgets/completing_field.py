@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from loratui.safe_text import printable
+from loratui.tui.background import OneAtATime
 from loratui.tui.widgets.text_field import TextField
 
 Complete = Callable[[str], list[str]]
@@ -21,6 +23,7 @@ class CompletingField(TextField):
 
     Args:
         complete: What a text may become; called in a thread, since folders may lie on slow disks.
+        meant_by: What a text means, such as a path without its quotes, which is completed instead; in a thread too.
         select: Whether its text is selected when the keys come to it.
         secret: Whether dots are drawn.
     """
@@ -48,12 +51,15 @@ class CompletingField(TextField):
         text: str = "",
         complete: Complete | None = None,
         *,
+        meant_by: Callable[[str], str] = str,
         select: bool = False,
         secret: bool = False,
         placeholder: str = "",
     ) -> None:
         super().__init__(text, placeholder=placeholder, password=secret, compact=True, select_on_focus=select)
         self._complete = complete
+        self._meant_by = meant_by
+        self._disk = OneAtATime()
         self.cursor_position = len(text)
 
     async def action_complete(self) -> None:
@@ -62,16 +68,21 @@ class CompletingField(TextField):
             return
         try:
             # Keys wait meanwhile, so that Enter takes what Tab types; not for long, where a disk does not answer.
-            looking = asyncio.to_thread(self._complete, self.value)
-            found = await asyncio.wait_for(looking, _SECONDS_OF_PATIENCE)
+            looking = self._disk.ask(partial(_look, self._meant_by, self._complete, self.value), self.value)
+            meant, found = await asyncio.wait_for(looking, _SECONDS_OF_PATIENCE)
         except TimeoutError:
             self.post_message(self.Completed("The disk does not answer.", is_complaint=True))
             return
         common = common_beginning(found)
-        if len(common) >= len(self.value):
+        if len(common) >= len(meant):
             self.value = common
             self.cursor_position = len(common)
         self.post_message(self.Completed(names_of(found), is_complaint=not found))
+
+
+def _look(meant_by: Callable[[str], str], complete: Complete, text: str) -> tuple[str, list[str]]:
+    meant = meant_by(text)
+    return meant, complete(meant)
 
 
 def common_beginning(texts: Sequence[str]) -> str:

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.message import Message
 from textual.widgets import Input
 
 from loratui.tui.glyphs import UNICODE, Glyphs
@@ -19,21 +18,12 @@ from loratui.tui.widgets.completing_field import Complete, CompletingField
 from loratui.tui.widgets.form_dialogs import Check, Choices, Entries
 from loratui.tui.widgets.form_editor import Editor
 from loratui.tui.widgets.form_lines import NO, VALUE_COLUMN, YES, Kind, Row
-from loratui.tui.widgets.form_view import RowsView
+from loratui.tui.widgets.form_view import OfRow, RowsView
 from loratui.tui.widgets.row_field import RowField
 
 __all__ = ["NO", "YES", "Check", "Complete", "Kind", "Row", "RowsForm"]
 
 _ALL = 1 << 20
-
-
-class _OfRow(Message):
-    """Something about a row of a form."""
-
-    def __init__(self, form: "RowsForm", row_id: str) -> None:
-        super().__init__()
-        self.form = form
-        self.row_id = row_id
 
 
 class RowsForm(RowsView, can_focus=True):
@@ -59,20 +49,20 @@ class RowsForm(RowsView, can_focus=True):
         Binding("escape", "show_all", show=False, id="form.show_all"),
     ]
 
-    class Edited(_OfRow):
+    class Edited(OfRow):
         """A row has a new text that is valid: each time that it is typed. Of a switch "yes" or "no"."""
 
         def __init__(self, form: "RowsForm", row_id: str, text: str) -> None:
             super().__init__(form, row_id)
             self.text = text
 
-    class Chosen(_OfRow):
+    class Chosen(OfRow):
         """Enter on a row that is an action."""
 
-    class Complained(_OfRow):
+    class Complained(OfRow):
         """What is wrong with texts that were not taken has changed; the row is that under the cursor."""
 
-    class Moved(_OfRow):
+    class Moved(OfRow):
         """The cursor is on another row."""
 
         def __init__(self, form: "RowsForm", row: Row) -> None:
@@ -112,6 +102,13 @@ class RowsForm(RowsView, can_focus=True):
     def is_editing(self) -> bool:
         """Whether a text is being typed."""
         return self._editor is not None
+
+    @property
+    def not_taken_yet(self) -> str | None:
+        """What is being typed into a late row; None where nothing is."""
+        row, editor = self.cursor_row, self._editor
+        is_late = row is not None and row.late and not self._searching
+        return editor.value if is_late and editor is not None and editor.value != self._before else None
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows, or the same with other values; cursor and refused texts stay where they are.
@@ -195,7 +192,7 @@ class RowsForm(RowsView, can_focus=True):
         if self._searching:
             self._listing.query = event.value
             self._choose()
-        elif row is not None:
+        elif row is not None and not row.late:
             self._take(row.id, event.value)
 
     def on_input_blurred(self, event: Input.Blurred) -> None:
@@ -244,10 +241,13 @@ class RowsForm(RowsView, can_focus=True):
         editor.focus()
 
     def _close(self) -> None:
+        row, late = self.cursor_row, self.not_taken_yet
         editor, self._editor = self._editor, None
         self._searching, self._completions_told = False, ""
         if editor is not None:
             editor.remove()
+        if row is not None and late is not None:
+            self._take(row.id, late)
         self._choose()
 
     def _moving(self, move: Callable[[], None]) -> None:

@@ -44,6 +44,7 @@ class Row:
         text: What editing begins with where that is not `value`; of a "list" one entry a line.
         changed: Whether the row gets the mark of a value that is not the default.
         found_by: Further words by which the search finds the row.
+        late: Whether its text is taken when the field is left, and not at every key.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Row:
     text: str | None = None
     changed: bool = False
     found_by: str = ""
+    late: bool = False
 
     @property
     def editable_text(self) -> str:

@@ -9,6 +9,7 @@ from typing import ClassVar
 from rich.segment import Segment
 from rich.style import Style
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -19,6 +20,15 @@ from loratui.tui.widgets.form_listing import Listing
 
 _PARTS: tuple[Part, ...] = ("cursor", "label", "mark", "value", "note", "complaint", "heading", "help", "rule")
 _STRONG = Style(bold=True)
+
+
+class OfRow(Message):
+    """Something about a row of a form."""
+
+    def __init__(self, form: "RowsView", row_id: str) -> None:
+        super().__init__()
+        self.form = form
+        self.row_id = row_id
 
 
 class RowsView(Widget):
@@ -51,6 +61,11 @@ class RowsView(Widget):
         self._searching = False
         self._completions_told = ""
         self._drawn: list[tuple[Parts, bool]] = []
+
+    @property
+    def refused(self) -> dict[str, tuple[str, str]]:
+        """Texts that were typed and not taken, with what is wrong with them, by the row's id."""
+        return dict(self._listing.refused)
 
     def _lines_for_rows(self) -> int:
         below = self._help_rows + 1 if self._help_rows else 1 if self._searching or self._listing.query else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from rich.segment import ControlType, Segment
-from textual import events, work
+from textual import events
 from textual.content import Content
 from textual.geometry import Region
 from textual.message import Message
@@ -16,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from loratui.safe_text import printable
+from loratui.tui.background import threaded
 from loratui.tui.widgets.drawing import Drawing, Request, Source, draw
 
 if TYPE_CHECKING:
@@ -83,11 +84,6 @@ class Picture(Widget):
             self._begin(self._wanted)
 
     @property
-    def is_drawn(self) -> bool:
-        """Whether what shall be shown is shown, be it a sentence."""
-        return self._wanted is None or self._kept.get(self._wanted) is self._shown
-
-    @property
     def told(self) -> str:
         """The sentence that is shown instead of a picture; "" while there is one."""
         return self._shown.told if self._shown is not None else ""
@@ -124,7 +120,7 @@ class Picture(Widget):
         self._is_drawing = True
         self._draw(key)
 
-    @work(thread=True, group="picture", exit_on_error=False)
+    @threaded(group="picture")
     def _draw(self, key: "_Key") -> None:
         drawing = Drawing(told="The picture cannot be drawn.")
         try:

@@ -4,11 +4,16 @@ A profile, a caption or a pasted text may hold such characters. All text fields 
 """
 
 from rich.cells import cell_len
+from rich.segment import Segment
 from rich.text import Text
 from textual.geometry import Region
+from textual.strip import Strip
 from textual.widgets import Input, TextArea
 
 from loratui.safe_text import masked
+
+_LEAST_ROOM = 8
+_GOES_ON = "…"
 
 
 class TextField(Input):
@@ -32,6 +37,19 @@ class TextField(Input):
             return super()._value
         return Text(masked(self.value), no_wrap=True, overflow="ignore", end="")
 
+    def render_line(self, y: int) -> Strip:
+        """The line; a sign stands on a side on which the text goes on, unless the cursor is there."""
+        strip = super().render_line(y)
+        width, left = self.scrollable_content_region.width, self.scroll_offset.x
+        if y or not self.value or width < _LEAST_ROOM:
+            return strip
+        cursor = self._cursor_offset - left if self.has_focus else -1
+        if left > 0 and cursor > 0:
+            strip = _with_sign(strip, 0)
+        if left + width < self._value.cell_len and cursor != width - 1:
+            strip = _with_sign(strip, width - 1)
+        return strip
+
     def _position_to_cell(self, position: int) -> int:
         return cell_len(masked(self.value[:position]))
 
@@ -42,6 +60,13 @@ class TextField(Input):
             if cells < 0:
                 return index
         return len(self.value)
+
+
+def _with_sign(strip: Strip, cell: int) -> Strip:
+    """The line with the sign in a cell, in the colours that are there."""
+    style = next((segment.style for segment in strip.crop(cell, cell + 1)), None)
+    parts = [strip.crop(0, cell), Strip([Segment(_GOES_ON, style)]), strip.crop(cell + 1, strip.cell_length)]
+    return Strip.join(parts)
 
 
 class TextLines(TextArea):

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
+from tests.functional.wizard.home_rows import base_and_pictures
 from tests.functional.wizard.model_bases import LARGE, TOKEN, WORK
 from tests.small_dataset import small_profile, write_pictures
 from tests.small_project import processes_of
@@ -23,6 +25,12 @@ def profile(tmp_path: Path) -> str:
     pictures = write_pictures(tmp_path / "5_emi_person")
     new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output", output={"name": "emi"}))
     return "emi"
+
+
+@pytest.fixture
+def unsaved(tmp_path: Path) -> Profile:
+    """A profile, not saved yet, whose base and pictures are here."""
+    return base_and_pictures(tmp_path)
 
 
 @pytest.fixture

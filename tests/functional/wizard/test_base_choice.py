@@ -8,9 +8,11 @@ from textual.widgets import Input
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import load_profile
-from loratui.tui.base_choice import choose_base
+from loratui.tui.base_choice import choose_base, read_natives
 from loratui.tui.session import Session
-from tests.wizard import new_session, screen_text, wizard
+from tests.reads import reads_below
+from tests.unit.hub.checkpoints import write_checkpoint
+from tests.wizard import new_session, screen_text, until, wizard
 
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -22,7 +24,7 @@ def session() -> Session:
 
 
 def test_the_resolution_follows_the_base_there_and_back(session: Session) -> None:
-    complaint, remark = choose_base(session, "demo")
+    complaint, remark = choose_base(session, "demo", read_natives("demo", session.profile.model.base))
     assert complaint == ""
     assert "64 × 64" in remark
     dataset = load_profile("emi").dataset
@@ -32,19 +34,20 @@ def test_the_resolution_follows_the_base_there_and_back(session: Session) -> Non
         128,
         8,
     )
-    choose_base(session, SD15)
+    choose_base(session, SD15, read_natives(SD15, session.profile.model.base))
     assert load_profile("emi") == Profile()
 
 
 def test_a_resolution_of_a_persons_own_stays(session: Session) -> None:
     assert session.change("dataset.resolution", 448) == ""
-    complaint, remark = choose_base(session, "demo")
+    complaint, remark = choose_base(session, "demo", read_natives("demo", session.profile.model.base))
     assert (complaint, remark) == ("", "")
     assert load_profile("emi").dataset.resolution == 448
 
 
 def test_a_directory_says_its_size(session: Session, tiny_base_directory: Path) -> None:
-    complaint, remark = choose_base(session, str(tiny_base_directory))
+    base = str(tiny_base_directory)
+    complaint, remark = choose_base(session, base, read_natives(base, session.profile.model.base))
     assert complaint == ""
     assert "32 × 32" in remark
 
@@ -55,11 +58,37 @@ async def test_on_settings_the_resolution_follows_too_and_that_is_said(session: 
         pilot.app.screen.query_one(Input).post_message(events.Paste("demo"))
         await pilot.pause()
         await pilot.press("enter")
+        await until(pilot, lambda: load_profile("emi").model.base == "demo")
         await pilot.pause(0.1)
-        assert load_profile("emi").model.base == "demo"
         assert load_profile("emi").dataset.resolution == 64
         assert "demo is the base now; pictures are trained at its 64 × 64" in screen_text(pilot)[-2]
         await pilot.press("delete")
+        await until(pilot, lambda: load_profile("emi") == Profile())
         await pilot.pause(0.1)
-        assert load_profile("emi") == Profile()
         assert "pictures are trained at its 512 × 512" in screen_text(pilot)[-2]
+
+
+async def test_while_a_base_is_typed_it_is_read_beside_the_screen_only(session: Session, tmp_path: Path) -> None:
+    base = tmp_path / "models" / "counterfeit.safetensors"
+    write_checkpoint(base)
+    async with wizard((120, 40), profile="emi", mode="settings") as pilot:
+        await pilot.press("enter", "ctrl+u")
+        with reads_below(tmp_path / "models") as reads:
+            line = pilot.app.screen.query_one(Input)
+            for end in range(len(str(base)) - 3, len(str(base)) + 1):
+                line.value = str(base)[:end]
+                await pilot.pause()
+            await pilot.press("enter")
+            await until(pilot, lambda: load_profile("emi").model.base == str(base))
+        assert reads.by_main == []
+        assert reads.by_others
+
+
+async def test_a_base_that_was_typed_is_kept_when_the_program_is_left_at_once(session: Session) -> None:
+    async with wizard((120, 40), profile="emi", mode="settings") as pilot:
+        await pilot.press("enter", "ctrl+u")
+        pilot.app.screen.query_one(Input).value = "demo"
+        await pilot.press("ctrl+q")
+        await until(pilot, lambda: not pilot.app.is_running)
+    assert load_profile("emi").model.base == "demo"
+    assert load_profile("emi").dataset.resolution == 64

@@ -8,7 +8,7 @@ import pytest
 from loratui.profile.store import new_profile
 from loratui.tui.frame import StepScreen
 from tests.small_dataset import small_profile, write_pictures
-from tests.wizard import wizard
+from tests.wizard import at_mode, until, wizard
 
 KEYS = {"home": "h", "system": "1", "model": "2", "pictures": "3", "settings": "4", "train": "5", "try": "6"}
 
@@ -53,17 +53,13 @@ async def test_a_screen_is_shown_and_hidden_in_turn(profile: str, told: dict[str
     elsewhere = "system" if mode == "home" else "home"
     async with wizard(profile=profile, mode=elsewhere) as pilot:
         await pilot.press(KEYS[mode])
-        await pilot.pause(0.1)
-        assert told[mode] == ["shown"]
-        assert told[elsewhere] == ["shown", "hidden"]
+        await until(pilot, lambda: (told[mode], told[elsewhere]) == (["shown"], ["shown", "hidden"]), what=str(told))
         await pilot.press("question_mark")
-        await pilot.pause()
-        assert told[mode] == ["shown", "hidden"]
+        await until(pilot, lambda: told[mode] == ["shown", "hidden"], what=str(told))
         await pilot.press("escape")
-        await pilot.pause()
+        await until(pilot, lambda: told[mode] == ["shown", "hidden", "shown"], what=str(told))
         await pilot.press(KEYS[elsewhere])
-        await pilot.pause()
+        await at_mode(pilot, elsewhere)
         await pilot.press(KEYS[mode])
-        await pilot.pause()
-        assert told[mode] == ["shown", "hidden"] * 2 + ["shown"]
+        await until(pilot, lambda: told[mode] == ["shown", "hidden"] * 2 + ["shown"], what=str(told))
         assert told[elsewhere] == ["shown", "hidden"] * 2

@@ -87,6 +87,12 @@ async def test_profiles_and_runs_are_found_by_name(run: RunDirectory) -> None:
         assert session_of(pilot).run.path == run.path
 
 
+async def test_what_no_command_is_called_is_searched_in_what_they_do(run: RunDirectory) -> None:
+    async with wizard(mode="system") as pilot:
+        await choose(pilot, "default_config", "Write  (W)")
+        await see(pilot, "default_config.yaml")
+
+
 async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
     async with wizard() as pilot:
         await see(pilot, "6 in pictures")

@@ -1,24 +1,14 @@
 """What Enter and the keys of the steps open from the row under Home's cursor."""
 
-from pathlib import Path
-
-import pytest
-
 from loratui.profile.schema import Profile
-from tests.functional.wizard.home_rows import a_broken_profile, a_run, base_and_pictures, home, save
+from tests.functional.wizard.home_rows import a_broken_profile, a_run, home, save
 from tests.wizard import at_mode, read, session_of, wizard
 
 
-@pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    """A profile whose base and pictures are here."""
-    return base_and_pictures(tmp_path)
-
-
-async def test_enter_opens_a_profile_with_its_newest_run(profile: Profile) -> None:
-    save(profile)
-    a_run(profile, step=2, end="stopped")
-    newest = a_run(profile, step=8, end="finished")
+async def test_enter_opens_a_profile_with_its_newest_run(unsaved: Profile) -> None:
+    save(unsaved)
+    a_run(unsaved, step=2, end="stopped")
+    newest = a_run(unsaved, step=8, end="finished")
     async with home("6 in IMG") as pilot:
         await pilot.press("enter")
         await at_mode(pilot, "pictures")
@@ -28,8 +18,8 @@ async def test_enter_opens_a_profile_with_its_newest_run(profile: Profile) -> No
         assert session.run.path == newest.path
 
 
-async def test_a_run_of_no_saved_profile_is_shown_without_one(profile: Profile) -> None:
-    run = a_run(profile, step=8, end="finished")
+async def test_a_run_of_no_saved_profile_is_shown_without_one(unsaved: Profile) -> None:
+    run = a_run(unsaved, step=8, end="finished")
     async with home("8/8") as pilot:
         await pilot.press("a")
         await at_mode(pilot, "train")
@@ -37,16 +27,16 @@ async def test_a_run_of_no_saved_profile_is_shown_without_one(profile: Profile) 
         assert (session.name, session.run.path) == ("", run.path)
 
 
-async def test_the_doctor_is_the_first_step(profile: Profile) -> None:
+async def test_the_doctor_is_the_first_step(unsaved: Profile) -> None:
     async with home("Try the demo") as pilot:
         await pilot.press("i")
         await at_mode(pilot, "system")
 
 
-async def test_a_step_key_opens_the_profile_under_the_cursor(profile: Profile) -> None:
+async def test_a_step_key_opens_the_profile_under_the_cursor(unsaved: Profile) -> None:
     for name in ("cat", "emi"):
-        save(profile, name)
-    run = a_run(profile, step=8, end="finished")
+        save(unsaved, name)
+    run = a_run(unsaved, step=8, end="finished")
     async with wizard(profile="cat") as pilot:
         session = session_of(pilot)
         await read(pilot, "▸ cat")
@@ -62,11 +52,11 @@ async def test_a_step_key_opens_the_profile_under_the_cursor(profile: Profile) -
         assert session.name == "emi"
 
 
-async def test_a_step_key_opens_the_run_under_the_cursor_with_its_profile(profile: Profile) -> None:
-    save(profile)
-    save(profile, "cat")
-    older = a_run(profile, step=2, end="stopped")
-    a_run(profile, step=8, end="finished")
+async def test_a_step_key_opens_the_run_under_the_cursor_with_its_profile(unsaved: Profile) -> None:
+    save(unsaved)
+    save(unsaved, "cat")
+    older = a_run(unsaved, step=2, end="stopped")
+    a_run(unsaved, step=8, end="finished")
     async with wizard(profile="cat") as pilot:
         session = session_of(pilot)
         await read(pilot, "2/8")
@@ -81,8 +71,8 @@ async def test_a_step_key_opens_the_run_under_the_cursor_with_its_profile(profil
             await pilot.press("end")
 
 
-async def test_a_step_key_on_a_run_of_no_saved_profile_shows_the_run_and_says_what_it_lacks(profile: Profile) -> None:
-    run = a_run(profile, step=8, end="finished")
+async def test_a_step_key_on_a_run_of_no_saved_profile_shows_the_run_and_says_what_it_lacks(unsaved: Profile) -> None:
+    run = a_run(unsaved, step=8, end="finished")
     async with home("8/8") as pilot:
         await pilot.press("4")
         await read(pilot, "The profile of this run is not saved here")
@@ -91,8 +81,8 @@ async def test_a_step_key_on_a_run_of_no_saved_profile_shows_the_run_and_says_wh
         assert session_of(pilot).run.path == run.path
 
 
-async def test_a_step_key_on_a_broken_profile_says_what_is_wrong_with_it(profile: Profile) -> None:
-    save(profile)
+async def test_a_step_key_on_a_broken_profile_says_what_is_wrong_with_it(unsaved: Profile) -> None:
+    save(unsaved)
     a_broken_profile()
     async with home("▸ broken") as pilot:
         await pilot.press("3")

@@ -4,25 +4,16 @@ import asyncio
 import subprocess
 import sys
 import time
-from pathlib import Path
-
-import pytest
 
 from loratui.profile.schema import Profile
 from loratui.tui.screens.home_list import HomeList
-from tests.functional.wizard.home_rows import a_run, base_and_pictures, save
+from tests.functional.wizard.home_rows import a_run, save
 from tests.wizard import read, wizard
 
 
-@pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    """A profile whose base and pictures are here."""
-    return base_and_pictures(tmp_path)
-
-
-async def test_hundreds_of_runs_do_not_hold_up_a_key(profile: Profile) -> None:
-    save(profile)
-    many = a_run(profile, step=8, end="stopped")
+async def test_hundreds_of_runs_do_not_hold_up_a_key(unsaved: Profile) -> None:
+    save(unsaved)
+    many = a_run(unsaved, step=8, end="stopped")
     lines = many.events_path.read_text().splitlines(keepends=True)
     for number in range(400):
         copy = many.path.with_name(f"20261101-{number:06d}-emi")

@@ -11,16 +11,10 @@ from loratui.profile.schema import Profile
 from loratui.profile.store import load_profile
 from loratui.runs.directory import RunDirectory, list_runs
 from loratui.runs.lock import is_busy
-from tests.functional.wizard.home_rows import a_run, base_and_pictures, home, save
+from tests.functional.wizard.home_rows import a_run, home, save
 from tests.small_project import wait_until
 from tests.stand_in_worker import put_in_place
 from tests.wizard import at_mode, line_with, read, session_of
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> Profile:
-    """A profile whose base and pictures are here."""
-    return base_and_pictures(tmp_path)
 
 
 @pytest.fixture
@@ -35,8 +29,8 @@ def over(run: RunDirectory) -> None:
     wait_until(lambda: not is_busy(run))
 
 
-async def test_run_again_starts_the_saved_profile(profile: Profile, stand_in: Path) -> None:
-    save(profile)
+async def test_run_again_starts_the_saved_profile(unsaved: Profile, stand_in: Path) -> None:
+    save(unsaved)
     async with home("6 in IMG") as pilot:
         await pilot.press("A")
         await at_mode(pilot, "train")
@@ -52,18 +46,18 @@ async def test_run_again_starts_the_saved_profile(profile: Profile, stand_in: Pa
         assert "finished" in line_with(lines, "6 in IMG")
 
 
-async def test_run_again_of_bad_pictures_leads_to_the_pictures(profile: Profile, stand_in: Path) -> None:
-    profile.dataset.path = str(Path(profile.dataset.path) / "gone")
-    save(profile)
+async def test_run_again_of_bad_pictures_leads_to_the_pictures(unsaved: Profile, stand_in: Path) -> None:
+    unsaved.dataset.path = str(Path(unsaved.dataset.path) / "gone")
+    save(unsaved)
     async with home("0 in gone") as pilot:
         await pilot.press("A")
         await at_mode(pilot, "pictures")
     assert list_runs(runs_directory()) == ()
 
 
-async def test_run_again_without_the_base_leads_to_training(profile: Profile, stand_in: Path) -> None:
-    profile.model.base = "somebody/a-base"
-    save(profile)
+async def test_run_again_without_the_base_leads_to_training(unsaved: Profile, stand_in: Path) -> None:
+    unsaved.model.base = "somebody/a-base"
+    save(unsaved)
     async with home("6 in IMG") as pilot:
         await pilot.press("A")
         await at_mode(pilot, "train")
@@ -92,9 +86,9 @@ async def test_the_demo_is_saved_as_a_profile_and_started(stand_in: Path) -> Non
     over(run)
 
 
-async def test_enter_goes_on_with_what_was_cut_short(profile: Profile, stand_in: Path) -> None:
-    save(profile)
-    run = a_run(profile, step=3)
+async def test_enter_goes_on_with_what_was_cut_short(unsaved: Profile, stand_in: Path) -> None:
+    save(unsaved)
+    run = a_run(unsaved, step=3)
     stand_in.parent.mkdir(parents=True, exist_ok=True)
     stand_in.touch()
     async with home("3/8") as pilot:
@@ -107,8 +101,8 @@ async def test_enter_goes_on_with_what_was_cut_short(profile: Profile, stand_in:
         await read(pilot, "8/8")
 
 
-async def test_what_waits_is_taken_out_of_the_queue_on_request(profile: Profile, stand_in: Path) -> None:
-    save(profile)
+async def test_what_waits_is_taken_out_of_the_queue_on_request(unsaved: Profile, stand_in: Path) -> None:
+    save(unsaved)
     async with home("6 in IMG") as pilot:
         await pilot.press("A")
         await at_mode(pilot, "train")
@@ -126,7 +120,7 @@ async def test_what_waits_is_taken_out_of_the_queue_on_request(profile: Profile,
         await pilot.press("down", "enter")
         await at_mode(pilot, "train")
         await pilot.press("h")
-        await read(pilot, "1st in the queue")
+        await read(pilot, "1st in queue")
         await pilot.press("end", "delete")
         await read(pilot, "out of the queue?")
         await pilot.press("down", "enter")

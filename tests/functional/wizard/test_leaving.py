@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from loratui.profile.schema import Profile
+from loratui.profile.store import new_profile
 from loratui.runs.commands import STOP, CommandReader, send
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
@@ -14,10 +16,12 @@ from loratui.runs.lock import hold_lock, is_alive
 from loratui.runs.queue import ticket_of
 from loratui.tui.app import Wizard
 from loratui.tui.dialogs import Ask
+from loratui.tui.messages import OpenProfile
+from loratui.tui.widgets.form import RowsForm
 from tests.small_dataset import new_run, small_profile, write_pictures
 from tests.small_project import wait_until
 from tests.stand_in_worker import put_in_place
-from tests.wizard import screen_text, until, wizard
+from tests.wizard import screen_text, session_of, until, wizard
 
 ALIVE = "train(100000, 0.02)"
 
@@ -48,6 +52,39 @@ async def test_leaving_without_a_run_alive_asks_nothing(profile: str) -> None:
         assert pilot.app.return_code == 0
 
 
+async def test_leaving_tells_once_of_values_that_were_not_taken(profile: str) -> None:
+    async with wizard(profile=profile, mode="settings") as pilot:
+        form = pilot.app.screen.query_one(RowsForm)
+        for row in ("dataset.resolution", "training.epochs"):
+            form.go_to(row)
+            await pilot.press("enter", "ctrl+u", "minus", "7", "x", "enter")
+        await pilot.press("q")
+        asked = " ".join((await question(pilot)).split())
+        assert "2 values are not taken: Resolution, Epochs." in asked
+        await pilot.press("enter")  # the harmless answer
+        await until(pilot, lambda: pilot.app.screen is pilot.app.step_screen)
+        await pilot.press("q")
+        await question(pilot)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: pilot.app.return_code == 0)
+
+
+async def test_what_was_not_taken_stays_with_its_profile_and_is_told_when_leaving(profile: str) -> None:
+    new_profile("ken", Profile())
+    async with wizard(profile=profile, mode="settings") as pilot:
+        pilot.app.screen.query_one(RowsForm).go_to("training.epochs")
+        await pilot.press("enter", "ctrl+u", "x", "enter")
+        for name, refused in (("ken", {}), (profile, {"training.epochs"})):
+            pilot.app.post_message(OpenProfile(name, "settings"))
+            await until(pilot, lambda name=name: session_of(pilot).name == name)
+            form = pilot.app.screen.query_one(RowsForm)
+            await until(pilot, lambda form=form, refused=refused: set(form.refused) == set(refused))
+        pilot.app.post_message(OpenProfile("ken", "pictures"))
+        await until(pilot, lambda: pilot.app.current_mode == "pictures")
+        await pilot.press("q")
+        assert "1 value is not taken: Epochs of emi." in " ".join((await question(pilot)).split())
+
+
 async def test_ctrl_c_asks_since_it_may_have_been_meant_to_copy(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         await pilot.press("ctrl+c")
@@ -65,7 +102,7 @@ async def test_leaving_with_a_run_alive_asks_and_escape_stays(profile: str, livi
         await pilot.press("ctrl+q")
         assert living_run.name in await question(pilot)
         await pilot.press("escape")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: pilot.app.screen is pilot.app.step_screen)
         assert pilot.app.is_running
         await pilot.press("q")
         await question(pilot)
@@ -113,7 +150,7 @@ async def test_a_person_can_leave_even_where_runs_cannot_be_looked_for(profile: 
         queue.parent.mkdir(parents=True, exist_ok=True)
         queue.write_text("not a directory")
         await pilot.press("q")
-        await pilot.pause(0.5)
+        await until(pilot, lambda: isinstance(pilot.app.screen, Ask) or not pilot.app.is_running)
         if pilot.app.is_running:
             assert "Leave loratui?" in "\n".join(screen_text(pilot))
             await pilot.press("enter")

@@ -1,8 +1,5 @@
 """What Model reads beside the screen, how often it does, and that nothing which cannot be read ends the program."""
 
-import os
-import sys
-import threading
 import time
 from pathlib import Path
 
@@ -13,6 +10,7 @@ from loratui.tui.screens import model_asking
 from loratui.tui.screens.model import ModelScreen
 from loratui.tui.screens.model_list import BaseList
 from tests.functional.wizard.model_bases import name_base, see
+from tests.reads import reads_below
 from tests.small_dataset import small_profile
 from tests.unit.hub.checkpoints import diffusers_files, write_checkpoint, write_in_cache
 from tests.unit.hub.in_process import use_endpoint
@@ -59,43 +57,15 @@ async def test_downloads_are_followed_by_one_timer(home: Path) -> None:
         assert looks == []
 
 
-class Reads:
-    """Notes which files and folders below a place are opened or listed, by whether the main thread does it."""
-
-    def __init__(self) -> None:
-        self.below = ""
-        self.by_main: list[str] = []
-        self.by_others: list[str] = []
-
-    def __call__(self, event: str, arguments: tuple[object, ...]) -> None:
-        if not self.below or event not in ("open", "os.scandir", "os.listdir"):
-            return
-        place = os.fsdecode(arguments[0]) if isinstance(arguments[0], str | bytes | os.PathLike) else ""
-        if place.startswith(self.below):
-            is_main = threading.current_thread() is threading.main_thread()
-            (self.by_main if is_main else self.by_others).append(place)
-
-
-@pytest.fixture(scope="module")
-def reads() -> Reads:
-    """An audit hook, which nothing can remove again."""
-    hook = Reads()
-    sys.addaudithook(hook)
-    return hook
-
-
-async def test_a_base_is_read_beside_the_screen_only(home: Path, reads: Reads) -> None:
+async def test_a_base_is_read_beside_the_screen_only(home: Path) -> None:
     write_in_cache(home / "hf", "emi/other", diffusers_files())
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "emi/cached")
-        reads.below = str(home / "hf")
-        try:
+        with reads_below(home / "hf") as reads:
             await pilot.press("home", "enter")
             await until(pilot, lambda: load_profile("emi").model.base == "emi/cached")
             await name_base(pilot, "emi/other")
             await until(pilot, lambda: load_profile("emi").model.base == "emi/other")
-        finally:
-            reads.below = ""
         assert reads.by_main == []
         assert reads.by_others
 

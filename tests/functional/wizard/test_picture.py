@@ -13,7 +13,7 @@ from loratui.tui.glyphs import ASCII
 from loratui.tui.session import Session
 from loratui.tui.widgets.picture import Picture
 from tests.small_dataset import write_pictures
-from tests.wizard import screen_text
+from tests.wizard import is_drawn, screen_text
 
 
 class Frame(App[None]):
@@ -34,7 +34,7 @@ async def until_drawn(pilot: Pilot[None]) -> Picture:
     picture = pilot.app.query_one(Picture)
     deadline = time.monotonic() + 10
     await pilot.pause()
-    while not picture.is_drawn:
+    while not is_drawn(picture):
         assert time.monotonic() < deadline
         await pilot.pause(0.01)
     await pilot.pause()

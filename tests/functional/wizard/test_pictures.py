@@ -20,7 +20,7 @@ from tests.functional.wizard.picture_folders import (
     screen,
     seen,
 )
-from tests.wizard import screen_text, until, wizard
+from tests.wizard import cut_texts, is_drawn, screen_text, until, wizard
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ async def test_no_line_is_cut_and_nothing_is_wider_than_the_screen(tmp_path: Pat
         for _ in range(9):
             lines = screen_text(pilot)
             assert len(lines) == 24
-            assert all(cell_len(line) <= 80 for line in lines)
+            assert cut_texts(pilot) == []
             assert all(line[40] == "│" for line in lines[5:17] if cell_len(line) == len(line))
             await pilot.press("down")
 
@@ -173,7 +173,9 @@ async def test_buckets(tmp_path: Path) -> None:
 async def test_problems_lead_to_their_pictures(tmp_path: Path) -> None:
     async with looking_at(odd_folder(tmp_path)) as pilot:
         await pilot.press("exclamation_mark")
-        assert "findings" in seen(pilot)
+        title = next(line.strip() for line in screen_text(pilot) if "problems" in line)
+        assert title == "5 problems"
+        assert "Write what it shows into 3.txt, beside 3.png. Enter at a picture" in " ".join(seen(pilot).split())
         assert "✗ 5.txt: the caption is not UTF-8 text" in seen(pilot)
         assert "Save the file as UTF-8" in seen(pilot)
         await pilot.press("enter")
@@ -249,7 +251,7 @@ async def test_the_first_picture_and_the_keys_do_not_wait_for_the_check(folder: 
         os.link(folder / "1.png", folder / f"{number}.png")
     save_profile(folder)
     async with wizard((80, 24), "emi", "pictures") as pilot:
-        await until(pilot, lambda: "of 299" in seen(pilot) and screen(pilot).query_one(Picture).is_drawn)
+        await until(pilot, lambda: "of 299" in seen(pilot) and is_drawn(screen(pilot).query_one(Picture)))
         assert not screen(pilot).is_settled
         assert "looking through" in seen(pilot)
         await pilot.press("down", "down")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from loratui.dataset.captions import read_caption
+from loratui.dataset.captions import read_caption_file
 from loratui.tui.screens import pictures_view
 from tests.functional.wizard.picture_folders import CAPTION, draw, good_folder, looking_at, row, screen, seen
 from tests.wizard import until
@@ -126,7 +126,7 @@ async def test_a_trigger_word_spares_what_changed_while_it_was_asked_for(folder:
         await pilot.press("down", "enter")
         await until(pilot, lambda: "1 file changed meanwhile and left alone; 5 captions written." in seen(pilot))
         assert (folder / "2.txt").read_text() == "from a tagger"
-        assert read_caption(folder / "1.txt").startswith("Emi, ")
+        assert read_caption_file(folder / "1.txt").text.startswith("Emi, ")
 
 
 async def test_a_read_only_caption_is_not_opened(folder: Path) -> None:
@@ -162,23 +162,23 @@ async def test_a_caption_is_opened_again_before_it_is_on_the_disk(folder: Path, 
         slow_disk.go.set()
         await pilot.press("enter")
         await written(pilot)
-        assert read_caption(folder / "1.txt") == f"{CAPTION}, picture 1, one, two"
+        assert read_caption_file(folder / "1.txt").text == f"{CAPTION}, picture 1, one, two"
         await pilot.press("z")
-        await until(pilot, lambda: read_caption(folder / "1.txt") == f"{CAPTION}, picture 1, one")
+        await until(pilot, lambda: read_caption_file(folder / "1.txt").text == f"{CAPTION}, picture 1, one")
 
 
 async def test_what_is_taken_back_is_opened_as_it_is_then(folder: Path, slow_disk: SlowDisk) -> None:
     slow_disk.go.set()
     async with looking_at(folder) as pilot:
         await pilot.press("enter", *", one", "enter")
-        await until(pilot, lambda: read_caption(folder / "1.txt").endswith(", one"))
+        await until(pilot, lambda: read_caption_file(folder / "1.txt").text.endswith(", one"))
         await until(pilot, lambda: bool(screen(pilot).undo_label))
         slow_disk.go.clear()
         await pilot.press("down", "enter", *", two", "enter", "up", "z", "enter")
         assert not screen(pilot).is_editing
         slow_disk.go.set()
         await until(pilot, lambda: screen(pilot).is_editing)
-        assert read_caption(folder / "2.txt") == f"{CAPTION}, picture 2"
+        assert read_caption_file(folder / "2.txt").text == f"{CAPTION}, picture 2"
         assert line(pilot).endswith(", one")
 
 
@@ -195,7 +195,7 @@ async def test_leaving_keeps_what_is_being_typed(folder: Path, slow_disk: SlowDi
         else:
             await pilot.press("ctrl+q")
         await until(pilot, lambda: not pilot.app.is_running or pilot.app._exit)
-        assert read_caption(folder / "1.txt").endswith(", typed")
+        assert read_caption_file(folder / "1.txt").text.endswith(", typed")
 
 
 async def test_leaving_does_not_wait_for_ever(folder: Path, slow_disk: SlowDisk) -> None:
@@ -207,7 +207,7 @@ async def test_leaving_does_not_wait_for_ever(folder: Path, slow_disk: SlowDisk)
         assert not screen(pilot).is_editing
         slow_disk.go.set()
         await written(pilot)
-        assert read_caption(folder / "1.txt").endswith(", typed")
+        assert read_caption_file(folder / "1.txt").text.endswith(", typed")
 
 
 # Noticing
@@ -219,10 +219,10 @@ async def test_what_this_program_writes_is_no_news(folder: Path, monkeypatch: py
         await pilot.pause(0.3)
         look = screen(pilot)._look
         await pilot.press("enter", *", mine", "enter")
-        await until(pilot, lambda: read_caption(folder / "1.txt").endswith(", mine"))
+        await until(pilot, lambda: read_caption_file(folder / "1.txt").text.endswith(", mine"))
         await pilot.pause(0.5)
         await pilot.press("z")
-        await until(pilot, lambda: not read_caption(folder / "1.txt").endswith(", mine"))
+        await until(pilot, lambda: not read_caption_file(folder / "1.txt").text.endswith(", mine"))
         await pilot.pause(0.5)
         assert screen(pilot)._look == look
         draw(folder / "7.png", 7)
@@ -236,7 +236,7 @@ async def test_a_picture_that_comes_while_a_caption_is_written_is_noticed(folder
         draw(folder / "7.png", 7)
         slow_disk.go.set()
         await until(pilot, lambda: "7 pictures × 5" in seen(pilot))
-        assert read_caption(folder / "1.txt").endswith(", mine")
+        assert read_caption_file(folder / "1.txt").text.endswith(", mine")
 
 
 async def test_a_caption_that_is_edited_in_place_elsewhere_is_noticed(folder: Path) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from loratui.dataset.captions import read_caption
+from loratui.dataset.captions import read_caption_file
 from loratui.profile.store import load_profile
 from tests.functional.wizard.picture_folders import (
     CAPTION,
@@ -41,13 +41,17 @@ async def test_a_caption_is_edited_in_place(folder: Path) -> None:
         await until(pilot, lambda: "Taken back: caption of 1.png." in seen(pilot))
         await until(pilot, lambda: lower(pilot).endswith("Emi, girl"))
         assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
+        assert "z Undo" not in seen(pilot)
+        await pilot.press("z")
+        await until(pilot, lambda: "There is nothing left to take back." in seen(pilot))
+        assert "Taken back" not in seen(pilot)
 
 
 async def test_a_long_caption_is_edited_at_its_end(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         await pilot.press("enter")
-        await pilot.pause(0.1)
-        assert any(line.endswith("upper body, picture 1") for line in screen_text(pilot)[-7:-4])
+        end = "upper body, picture 1"
+        await until(pilot, lambda: any(line.endswith(end) for line in screen_text(pilot)[-7:-4]), what=end)
 
 
 async def test_arrows_keep_the_caption_and_go_on_to_the_neighbour(folder: Path) -> None:
@@ -56,7 +60,7 @@ async def test_arrows_keep_the_caption_and_go_on_to_the_neighbour(folder: Path) 
     async with looking_at(folder) as pilot:
         await pilot.press("enter", *"one", "down", *"two", "down", *"three", "up", *"!", "escape")
         await until(pilot, lambda: "3 of 6" not in seen(pilot) and "✓ no problems" in seen(pilot))
-        assert [read_caption(folder / f"{number}.txt") for number in (1, 2, 3)] == ["one", "two!", "three"]
+        assert [read_caption_file(folder / f"{number}.txt").text for number in (1, 2, 3)] == ["one", "two!", "three"]
         assert row(pilot, "2.png").startswith("▸")
         assert not screen(pilot).is_editing
 
@@ -66,13 +70,13 @@ async def test_tab_completes_a_tag(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         await pilot.press("end", "enter", *"Emi, cardi", "tab", "enter")
         await until(pilot, (folder / "6.txt").exists)
-        assert read_caption(folder / "6.txt") == "Emi, cardigan"
+        assert read_caption_file(folder / "6.txt").text == "Emi, cardigan"
 
 
 async def test_going_elsewhere_keeps_what_was_typed(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         await pilot.press("enter", *", typed", "ctrl+n")
-        await until(pilot, lambda: read_caption(folder / "1.txt").endswith(", typed"))
+        await until(pilot, lambda: read_caption_file(folder / "1.txt").text.endswith(", typed"))
         assert pilot.app.current_mode == "settings"
 
 
@@ -96,8 +100,36 @@ async def test_the_trigger_is_set_and_the_files_stay(folder: Path) -> None:
         await pilot.press("enter")
         await looked(pilot)
         assert f"): Emi, {CAPTION}" in lower(pilot)
-        assert read_caption(folder / "1.txt") == f"{CAPTION}, picture 1"
+        assert read_caption_file(folder / "1.txt").text == f"{CAPTION}, picture 1"
         assert load_profile("emi").dataset.trigger == "Emi"
+
+
+async def test_an_edit_that_is_over_says_that_it_is_saved_and_names_the_key_that_takes_it_back(folder: Path) -> None:
+    async with looking_at(folder) as pilot:
+        await pilot.press("enter", *", new", "enter")
+        await until(pilot, lambda: "1.txt is saved; z takes it back." in seen(pilot))
+        await until(pilot, lambda: "z Undo" in seen(pilot).splitlines()[-1])
+
+
+async def test_esc_at_the_second_question_leaves_the_trigger_word_as_it_was(folder: Path) -> None:
+    async with looking_at(folder.parent) as pilot:
+        await pilot.press("t", *"zork", "enter")
+        await until(pilot, lambda: "6 of 6 caption files lack zork." in seen(pilot))
+        await pilot.press("escape")
+        await until(pilot, lambda: "No trigger word was set." in seen(pilot))
+        assert load_profile("emi").dataset.trigger == ""
+        assert read_caption_file(folder / "1.txt").text == f"{CAPTION}, picture 1"
+
+
+async def test_a_trigger_word_is_counted_as_training_reads_it(folder: Path) -> None:
+    for path in folder.glob("*.txt"):
+        path.write_text(f"Emi, {path.stem}")
+    (folder / "3.txt").unlink()
+    async with looking_at(folder.parent) as pilot:
+        await pilot.press("t", *"emi", "enter")
+        said = "emi is in every one of 5 captions, in upper or lower case, which is the same; 1 picture has none."
+        await until(pilot, lambda: said in " ".join(seen(pilot).split()))
+        assert load_profile("emi").dataset.trigger == "emi"
 
 
 async def test_the_trigger_is_written_into_all_captions_and_taken_back_as_one(folder: Path) -> None:
@@ -108,8 +140,8 @@ async def test_the_trigger_is_written_into_all_captions_and_taken_back_as_one(fo
         await until(pilot, lambda: "5 of 6 caption files lack Emi." in seen(pilot))
         await pilot.press("down", "enter")
         await until(pilot, lambda: "Emi is in front of 5 captions now" in seen(pilot))
-        assert read_caption(folder / "1.txt") == f"Emi, {CAPTION}, picture 1"
-        assert read_caption(folder / "2.txt") == "Emi, girl"
+        assert read_caption_file(folder / "1.txt").text == f"Emi, {CAPTION}, picture 1"
+        assert read_caption_file(folder / "2.txt").text == "Emi, girl"
         await looked(pilot)
         await pilot.press("z")
         await until(pilot, lambda: "Taken back: Emi in front of 5 captions." in seen(pilot))

@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from loratui.profile.store import load_profile
+from loratui.tui.widgets.completing_field import CompletingField
 from tests.functional.wizard.picture_folders import good_folder, looked, looking_at, lower, screen, seen
-from tests.wizard import until
+from tests.wizard import paste, until
 
 
 @pytest.fixture
@@ -47,6 +49,30 @@ async def test_typed_with_completion(img: Path) -> None:
         assert "6 pictures × 5" in seen(pilot)
 
 
+@pytest.mark.parametrize("quoted", ["'{}'", '"{}"', "{}"])
+async def test_tab_goes_on_from_a_path_as_a_terminal_pastes_it(tmp_path: Path, quoted: str) -> None:
+    name = "my own pictures"
+    (tmp_path / name / "5_emi").mkdir(parents=True)
+    text = quoted.format(tmp_path / (name.replace(" ", "\\ ") if quoted == "{}" else name))
+    async with looking_at("") as pilot:
+        await opened(pilot)
+        await paste(pilot, text)
+        line = pilot.app.screen.query_one(Input)
+        assert line.value == text
+        await pilot.press("tab")
+        await until(pilot, lambda: line.value == f"{tmp_path}/{name}/")
+        await pilot.press("tab")
+        await until(pilot, lambda: line.value == f"{tmp_path}/{name}/5_emi/")
+
+
+async def test_a_disk_that_does_not_answer_tab_is_told(img: Path) -> None:
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/da")
+        line = pilot.app.screen.query_one(CompletingField)
+        line.post_message(CompletingField.Completed("The disk does not answer.", is_complaint=True))
+        await until(pilot, lambda: "The disk does not answer." in seen(pilot))
+
+
 async def test_too_high_up_takes_the_right_level(img: Path) -> None:
     async with looking_at("") as pilot:
         await opened(pilot, *"~/data")
@@ -71,7 +97,7 @@ async def test_several_right_levels_are_offered(img: Path, tmp_path: Path) -> No
     async with looking_at("") as pilot:
         await opened(pilot, *"~/data", "enter")
         await until(pilot, lambda: "~/data/mio/IMG  the pictures lie here" in seen(pilot))
-        await pilot.press("down", "enter")
+        await pilot.press("down", "down", "enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(tmp_path / "data" / "mio" / "IMG")
 
@@ -102,7 +128,7 @@ async def test_a_folder_that_is_missing_can_be_made_and_filled(
     async with looking_at("") as pilot:
         await opened(pilot, *"~/new/5_mio", "enter")
         await until(pilot, lambda: "Make ~/new/5_mio  to be filled" in seen(pilot))
-        await pilot.press("enter")
+        await pilot.press("down", "enter")
         await until(pilot, lambda: "There are no pictures in ~/new/5_mio yet." in seen(pilot))
         assert "scp -r pictures/* emi@192.168.1.9:" in seen(pilot)
         assert "rsync -av pictures/ emi@192.168.1.9:" in seen(pilot)
@@ -113,6 +139,29 @@ async def test_a_folder_that_is_missing_can_be_made_and_filled(
             os.link(img / "5_emi_person" / name, tmp_path / "new" / "5_mio" / name)
         await until(pilot, lambda: "1 picture × 5" in seen(pilot))
         assert lower(pilot).startswith("the model sees")
+
+
+async def test_a_misspelt_folder_is_mended_where_it_was_typed(img: Path, tmp_path: Path) -> None:
+    async with looking_at("") as pilot:
+        await opened(pilot, *"~/nosuch", "enter")
+        await until(pilot, lambda: "There is no folder ~/nosuch" in seen(pilot) and "Make ~/nosuch" in seen(pilot))
+        line = pilot.app.screen.query_one(Input)
+        assert pilot.app.focused is line
+        for key, text in (("backspace", "~/nosuc"), ("x", "~/nosuchx"), ("ctrl+u", "")):
+            line.value, line.cursor_position = "~/nosuch", 8
+            await until(pilot, lambda: "Make ~/nosuch  " in seen(pilot))
+            await pilot.press("down")
+            assert pilot.app.focused is not line
+            await pilot.press(key)
+            assert (line.value, pilot.app.focused) == (text, line)
+        await pilot.press(*"~/nosuch", "enter")
+        await until(pilot, lambda: "Make ~/nosuch  " in seen(pilot))
+        await pilot.press("down", "up")
+        assert pilot.app.focused is line
+        await pilot.press("ctrl+u", *"~/data/emi/IMG", "enter")
+        await looked(pilot)
+        assert load_profile("emi").dataset.path == str(img)
+    assert not (tmp_path / "nosuch").exists()
 
 
 async def test_esc_changes_nothing(img: Path) -> None:

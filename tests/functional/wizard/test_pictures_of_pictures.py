@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 
 from loratui.tui.widgets.picture import Picture
 from tests.functional.wizard.picture_folders import good_folder, looked, odd_folder, save_profile
-from tests.wizard import make_wizard, until
+from tests.wizard import is_drawn, make_wizard, until
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -27,7 +27,7 @@ def pressing(*keys: str) -> Any:
     async def before(pilot: Pilot[int]) -> None:
         await looked(pilot)
         await pilot.press(*keys)
-        await until(pilot, lambda: pilot.app.screen_stack[0].query_one(Picture).is_drawn)
+        await until(pilot, lambda: is_drawn(pilot.app.screen_stack[0].query_one(Picture)))
         await pilot.pause(0.3)
 
     return before

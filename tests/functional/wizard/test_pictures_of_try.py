@@ -15,7 +15,7 @@ from loratui.runs.keeping import keep_strength
 from loratui.runs.tried_files import compared_cells, files_to_try
 from loratui.tui.widgets.picture import Picture
 from tests.tried_run import compared_run
-from tests.wizard import make_wizard
+from tests.wizard import is_drawn, make_wizard
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -40,7 +40,7 @@ async def settled(pilot: Pilot[int]) -> None:
     for _ in range(100):
         await pilot.pause(0.05)
         shown = [picture for picture in screen.query(Picture) if picture.size.width]
-        if shown and all(picture.is_drawn for picture in shown) and screen.query_one("#try-tag", Static).content:
+        if shown and all(is_drawn(picture) for picture in shown) and screen.query_one("#try-tag", Static).content:
             break
     await pilot.pause(0.1)
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-from rich.cells import cell_len
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -13,7 +12,7 @@ from loratui.tui.screens.settings import SettingsScreen
 from loratui.tui.screens.settings_rows import rows_of
 from loratui.tui.widgets.form import RowsForm
 from tests.small_dataset import small_profile, write_pictures
-from tests.wizard import screen_text, see_line, session_of, wizard
+from tests.wizard import cut_texts, screen_text, see_line, session_of, wizard
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ async def test_the_seven_basic_fields_come_first_and_the_help_is_below(profile: 
         labels = ["Base model", "Picture folder", "Output name", "Output folder", "Resolution", "Batch size", "Epochs"]
         assert [line[2:29].strip() for line in lines[4:11]] == labels
         assert "A Hugging Face id" in lines[-5]
-        assert all(cell_len(line) <= 80 for line in lines)
+        assert cut_texts(pilot) == []
 
 
 async def test_a_value_is_saved_as_it_is_typed_and_marked(profile: str) -> None:
@@ -142,7 +141,7 @@ async def test_a_preset_shows_what_would_change_before_it_does(profile: str) -> 
         assert "4 → 32" in await see_line(pilot, "Rank")
         assert load_profile(profile).network.rank == 4
         lines = screen_text(pilot)
-        assert all(cell_len(line) <= 80 for line in lines)
+        assert cut_texts(pilot) == []
         assert any("Enter take" in line for line in lines)
         await press(pilot, "escape")
         assert load_profile(profile).network.rank == 4
@@ -156,7 +155,14 @@ async def test_help_says_default_limits_and_kohyas_name(profile: str) -> None:
         form_of(pilot).go_to("network.rank")
         await press(pilot, "question_mark")
         text = "\n".join(screen_text(pilot))
-        for words in ("Rank", "Default:  16", "a whole number from 1 to 1,024", "network.rank", "network_dim"):
+        for words in (
+            "Rank",
+            "· before a value says that it is not the default.",
+            "Default:  16",
+            "a whole number from 1 to 1,024",
+            "network.rank",
+            "network_dim",
+        ):
             assert words in text
 
 
@@ -181,9 +187,8 @@ async def test_the_live_line_follows_the_settings(profile: str, tmp_path: Path) 
         await press(pilot, "delete")
         await see_line(pilot, "no pictures yet")
         form_of(pilot).go_to("model.base")
-        await press(pilot, "enter", "ctrl+u", *"nonsense", "enter")
+        assert session_of(pilot).change("model.base", "nonsense") == ""  # as another program may write it
         await see_line(pilot, "The base is not understood")
-        assert load_profile(profile).model.base == "nonsense"
 
 
 async def test_the_live_line_counts_as_the_pictures_do(profile: str, tmp_path: Path) -> None:
@@ -265,7 +270,7 @@ async def test_no_line_is_cut_and_every_help_fits(tmp_path: Path, size: tuple[in
             form_of(pilot).go_to(row.id)
             await pilot.pause()
             lines = screen_text(pilot)
-            assert all(cell_len(line) <= size[0] for line in lines)
+            assert cut_texts(pilot) == []
             if size[0] >= 80:
                 below = " ".join(line.strip() for line in lines[-5:-2])
                 assert row.help in " ".join(below.split()), row.id

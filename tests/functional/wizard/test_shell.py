@@ -4,11 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from textual.widget import Widget
 from textual.widgets import Input
 
 from loratui.profile.store import load_profile, new_profile
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.wizard import screen_text, see, wizard
+from tests.wizard import at_mode, cut_texts, screen_text, see, until, wizard
 
 MODES = ("home", "system", "model", "pictures", "settings", "train", "try")
 
@@ -17,22 +18,18 @@ async def test_the_steps_are_reached_by_their_numbers_and_brackets(profile: str)
     async with wizard(profile=profile) as pilot:
         for number, mode in enumerate(MODES[1:], start=1):
             await pilot.press(str(number))
-            await pilot.pause()
-            assert pilot.app.current_mode == mode
+            await at_mode(pilot, mode)
         await pilot.press("left_square_bracket")
-        await pilot.pause()
-        assert pilot.app.current_mode == "train"
+        await at_mode(pilot, "train")
         await pilot.press("h")
-        await pilot.pause()
-        assert pilot.app.current_mode == "home"
+        await at_mode(pilot, "home")
 
 
 async def test_without_a_profile_the_steps_ask_for_one() -> None:
     async with wizard() as pilot:
         await pilot.press("3")
-        await pilot.pause()
+        await see(pilot, "Open a profile first")
         assert pilot.app.current_mode == "home"
-        assert "Open a profile first" in "\n".join(screen_text(pilot))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -41,10 +38,10 @@ async def test_every_screen_stands_at_every_size(profile: str, mode: str, size: 
     async with wizard(size, profile, mode) as pilot:
         await pilot.pause(0.2)
         await pilot.resize_terminal(80, 24)
-        await pilot.pause()
+        await until(pilot, lambda: len(screen_text(pilot)) == 24 and "? Help" in screen_text(pilot)[-1])
+        await until(pilot, lambda: not cut_texts(pilot), what="all texts whole")
         lines = screen_text(pilot)
         assert len(lines) == 24
-        assert all(len(line) <= 80 for line in lines)
         assert "emi" in lines[0]
         assert "? Help" in lines[-1]
 
@@ -60,12 +57,9 @@ async def test_no_screen_opens_with_a_text_field_focused(profile: str, mode: str
 async def test_help_lists_the_keys_of_the_screen(profile: str, mode: str) -> None:
     async with wizard((100, 60), profile, mode) as pilot:
         await pilot.press("question_mark")
-        await pilot.pause()
-        text = "\n".join(screen_text(pilot))
-        assert "Leave; with a run alive it asks first." in text
+        await see(pilot, "Leave; with a run alive it asks first.")
         await pilot.press("escape")
-        await pilot.pause()
-        assert pilot.app.screen is pilot.app.step_screen
+        await until(pilot, lambda: pilot.app.screen is pilot.app.step_screen)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -73,8 +67,8 @@ async def test_plain_text_can_be_copied_from_every_screen(profile: str, mode: st
     async with wizard(profile=profile, mode=mode) as pilot:
         await pilot.pause(0.3)
         await pilot.press("y")
-        await pilot.pause()
-        assert "Esc back, y send again" in screen_text(pilot)[-1]
+        lines = await see(pilot, "Esc back, y send again")
+        assert "Esc back, y send again" in lines[-1]
         assert pilot.app.clipboard
 
 
@@ -91,11 +85,9 @@ async def test_escape_never_leaves_a_screen(profile: str) -> None:
 async def test_full_width_letters_are_the_keys_they_stand_for(profile: str) -> None:
     async with wizard(profile=profile, mode="settings") as pilot:
         await pilot.press("ｈ")
-        await pilot.pause()
-        assert pilot.app.current_mode == "home"
+        await at_mode(pilot, "home")
         await pilot.press("４")
-        await pilot.pause()
-        assert pilot.app.current_mode == "settings"
+        await at_mode(pilot, "settings")
 
 
 async def test_full_width_letters_stay_what_they_are_in_a_text_field(profile: str) -> None:
@@ -112,9 +104,7 @@ async def test_leaving_a_step_that_lacks_something_says_what(profile: str) -> No
     async with wizard(profile=profile, mode="system") as pilot:
         pilot.app.session.set_unmet("system", ["no GPU was found"])
         await pilot.press("4")
-        await pilot.pause()
-        await pilot.pause()
-        assert "Still to do: no GPU was found" in "\n".join(screen_text(pilot))
+        await see(pilot, "Still to do: no GPU was found")
         assert "1 System!" in screen_text(pilot)[0]
 
 
@@ -138,6 +128,18 @@ async def test_the_look_is_remembered(profile: str) -> None:
         await pilot.pause()
     async with wizard(profile=profile) as pilot:
         assert pilot.app.theme == "ansi"
+
+
+@pytest.mark.parametrize("mode", MODES)
+async def test_nothing_moves_by_itself(profile: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "full")
+    async with wizard(profile=profile, mode=mode) as pilot:
+        for key in ("down", "pagedown", "end", "question_mark", "pagedown", "escape"):
+            await pilot.press(key)
+            await pilot.pause()
+            assert pilot.app.animation_level == "none"
+            assert not pilot.app.animator._animations
+            assert not any(widget.auto_refresh for widget in pilot.app.screen.walk_children(Widget))
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -174,5 +176,4 @@ async def test_a_run_without_a_saved_profile_can_be_looked_at_and_tried(tmp_path
         pilot.app.session.show_run(run)
         for key, mode in (("5", "train"), ("6", "try"), ("4", "try")):
             await pilot.press(key)
-            await pilot.pause()
-            assert pilot.app.current_mode == mode
+            await at_mode(pilot, mode)

@@ -116,3 +116,16 @@ async def test_a_pasted_text_is_drawn_with_signs() -> None:
         app.field.post_message(Paste("a\x1b]0;PWN\x07b"))
         await pilot.pause()
         assert "a�]0;PWN�b" in seen(pilot)
+
+
+async def test_a_sign_stands_where_the_text_goes_on() -> None:
+    app = Fields(lambda: TextField("a" + "bc" * 60 + "d"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        line = next(line for line in screen_text(pilot) if "bc" in line).strip("▊▎ ")
+        assert line.startswith("…")
+        assert line.endswith("bcd")
+        await pilot.press("home")
+        line = next(line for line in screen_text(pilot) if "bc" in line).strip("▊▎ ")
+        assert line.startswith("abc")
+        assert line.endswith("…")

@@ -12,7 +12,7 @@ from loratui.runs.keeping import kept_strength
 from loratui.runs.lock import is_busy
 from tests.functional.wizard.tried_runs import BOTH_SIZES, saved, trying
 from tests.tried_run import compared_run, finished_run
-from tests.wizard import screen_text, see, session_of
+from tests.wizard import cut_texts, screen_text, see, session_of
 
 pytestmark = pytest.mark.usefixtures("drawing_worker")
 
@@ -34,7 +34,7 @@ async def test_what_the_run_has_drawn_is_shown_without_any_worker(run: RunDirect
         assert " 0.0✓   0.5✓  [0.8✓]  1.0✓" in text
         assert "everyday 0.7–0.9   strong 1.0–1.2   0.5–0.7 each when combining" in text
         assert "<lora:disc:0.8>    grid: " in text
-        assert max(map(len, lines)) <= size[0]
+        assert cut_texts(pilot) == []
         await pilot.press("right")
         assert "strength 1.0, strong" in "\n".join(screen_text(pilot))
         await pilot.press("right", "left", "left", "left", "left")
@@ -43,15 +43,16 @@ async def test_what_the_run_has_drawn_is_shown_without_any_worker(run: RunDirect
         assert not is_busy(run.trying)
 
 
-async def test_space_flips_in_one_place(run: RunDirectory) -> None:
+async def test_space_shows_one_then_the_other_then_both_and_esc_both_at_once(run: RunDirectory) -> None:
     async with trying(run) as pilot:
         await see(pilot, "▀▀▀▀")
         seen = []
-        for _ in range(3):
-            await pilot.press("space")
+        for key in ("space", "space", "space", "space", "escape"):
+            await pilot.press(key)
             text = "\n".join(screen_text(pilot))
             seen.append(("no LoRA" in text, "strength 0.8" in text))
-        assert seen == [(True, False), (False, True), (True, False)]
+        assert seen == [(True, False), (False, True), (True, True), (True, False), (True, True)]
+        await pilot.press("space")
         await pilot.press("right")
         text = "\n".join(screen_text(pilot))
         assert "no LoRA" in text

@@ -3,19 +3,23 @@
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from loratui.paths import runs_directory
 from loratui.profile.store import load_profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
+from loratui.runs.keeping import kept_strength
 from loratui.runs.lock import is_busy
 from loratui.runs.slots import release, slots_of, try_slots
-from loratui.tui.base_choice import choose_base
+from loratui.tui.base_choice import choose_base, read_natives
+from loratui.tui.screens.try_strengths import TryScreen
 from tests.functional.wizard.tried_runs import enter, saved, trying
+from tests.reads import reads_below
 from tests.stand_in_worker import put_in_place
 from tests.tried_run import compared_run, finished_run
 from tests.unit.hub.checkpoints import write_checkpoint
-from tests.wizard import screen_text, see, session_of, until
+from tests.wizard import screen_text, see, see_line, session_of, until
 
 pytestmark = pytest.mark.usefixtures("drawing_worker")
 
@@ -76,13 +80,62 @@ async def test_a_seed_is_typed_and_what_is_none_is_refused(run: RunDirectory) ->
         await see(pilot, "[0.8✓]")
 
 
+async def test_a_strength_is_typed_drawn_and_stays_in_the_strip(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        await pilot.press("equals_sign")
+        await see(pilot, "Strength", "strong 1.0–1.2")
+        await enter(pilot, "much")
+        await see(pilot, "A strength is a number such as 0.75.")
+        await enter(pilot, "9")
+        await see(pilot, "strengths")
+        await enter(pilot, "0.75")
+        await see(pilot, "0.5✓  [0.75✓]   0.8✓")
+        await pilot.press("right")
+        await see(pilot, "0.5✓   0.75✓  [ 0.8✓]")
+        await pilot.press("equals_sign")
+        await see(pilot, "strong 1.0–1.2")
+        await enter(pilot, "-0.5")
+        await see(pilot, "[-0.5✓]   0.0✓")
+        await pilot.press("question_mark")
+        await see(pilot, "Which strength?")
+        told = "\n".join(str(text.render()) for text in pilot.app.screen.query(Static))
+        assert "=  Draw the same at a strength of your choice." in told
+
+
+async def test_a_long_prompt_says_that_its_beginning_is_hidden(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        await pilot.press("p")
+        await see(pilot, "Enter take")
+        await enter(pilot, "Emi, " + "reading in a café, " * 6 + "night")
+        await see(pilot, "[0.8✓]")
+        await pilot.press("p")
+        line = await see_line(pilot, "reading in a café, night")
+        assert "…" in line.split("reading")[0] or line.strip("│ ").startswith("…")
+        await pilot.press("home")
+        line = await see_line(pilot, "Emi, reading in a café")
+        assert line.rstrip("│ ").endswith("…")
+
+
 async def test_the_grid_is_filled_and_named(run: RunDirectory) -> None:
     async with trying(run) as pilot:
         await pilot.press("f")
         text = "\n".join(await see(pilot, "Fill the grid"))
-        assert "This prompt at every strength  4 pictures" in text
+        assert "This prompt at every strength  4 pictures to draw" in text
         await pilot.press("enter")
+        await see(pilot, "The grid is being drawn; it is written beside the LoRA.")
         await see(pilot, "disc-grid-v2.png")
+
+
+async def test_a_grid_whose_pictures_are_there_is_only_written(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        for told in ("4 pictures to draw", "all drawn: writes the grid"):
+            await pilot.press("f")
+            await see(pilot, f"This prompt at every strength  {told}")
+            await pilot.press("enter")
+            await see(pilot, "disc-grid-v2.png")
+            # What is drawn by the settings of now is another row than the run's own.
+            await pilot.press("down")
+        await see(pilot, "All pictures are there; the grid is written beside the LoRA.")
 
 
 async def test_all_that_a_grid_shows_is_seen_row_by_row(run: RunDirectory) -> None:
@@ -111,8 +164,7 @@ async def test_all_that_a_grid_shows_is_seen_row_by_row(run: RunDirectory) -> No
         await pilot.press("up", "right")
         lines = await see(pilot, "row 4/5")
         assert "strength 1.0" in "\n".join(lines)
-        await pilot.pause(0.6)
-        assert "[1.0✓]" in "\n".join(screen_text(pilot))
+        await see(pilot, "[1.0✓]")
 
 
 async def test_what_is_asked_for_can_be_stopped(run: RunDirectory) -> None:
@@ -143,18 +195,22 @@ async def test_other_loras_and_bases_are_chosen_and_trained_on(run: RunDirectory
         await see(pilot, "Leave out style 0.6")
         await pilot.press("up", "enter")
         await see(pilot, "Another base")
-        await enter(pilot, base)
-        await see(pilot, "There is no base model")
-        write_checkpoint(base)
-        await pilot.press("enter")
-        await see(pilot, "on anime.safetensors")
+        with reads_below(tmp_path) as reads:
+            await enter(pilot, base)
+            await see(pilot, "There is no base model")
+            write_checkpoint(base)
+            reads.by_main.clear()
+            await pilot.press("enter")
+            await see(pilot, "on anime.safetensors")
+            assert str(base) not in reads.by_main
         session = session_of(pilot)
         session.change("dataset.resolution", 512)
-        choose_base(session, "demo")
+        choose_base(session, "demo", read_natives("demo", session.profile.model.base))
         assert load_profile("emi").dataset.resolution == 64
-        await pilot.press("B")
-        await pilot.pause()
-        assert load_profile("emi").model.base == str(base)
+        with reads_below(base) as reads:
+            await pilot.press("B")
+            await until(pilot, lambda: load_profile("emi").model.base == str(base))
+            assert reads.by_main == []
         # The resolution follows as on Model, and that is said where one arrives.
         assert load_profile("emi").dataset.resolution == 512
         lines = await see(pilot, "anime.safetensors is the base now; pictures are trained at its 512 × 512")
@@ -195,3 +251,26 @@ async def test_leaving_the_program_ends_the_worker(run: RunDirectory) -> None:
         assert is_busy(run.trying)
         await pilot.press("q")
         await until(pilot, lambda: not is_busy(run.trying))
+
+
+async def test_what_is_kept_and_drawn_is_what_was_seen_when_the_key_came(run: RunDirectory) -> None:
+    async with trying(run) as pilot:
+        screen = pilot.app.screen
+        assert isinstance(screen, TryScreen)
+        await pilot.press("p")
+        await see(pilot, "Enter take")
+        await enter(pilot, "Emi reads")
+        await see(pilot, "[0.8✓]")
+        # As keys do that come in one burst: no thread has come to its work in between.
+        screen.action_keep()
+        screen.action_stronger()
+        await see(pilot, "Kept 0.8:")
+        kept = kept_strength(run)
+        assert kept is not None
+        assert kept.strength == 0.8
+        await see(pilot, "[1.0✓]")
+        await pilot.press("left", "left")
+        await see(pilot, "[0.5·]")
+        screen.action_act()
+        screen.action_stronger()
+        await see(pilot, " 0.5✓  [0.8✓]")

@@ -1,13 +1,15 @@
 """Captions are written in groups, nobody else's change is lost, and every change can be taken back."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from loratui.dataset.caption_files import read_for_editing
 from loratui.dataset.caption_journal import CaptionJournal, Written
-from loratui.dataset.captions import MAX_BYTES, read_caption
+from loratui.dataset.captions import MAX_BYTES, read_caption_file
 from loratui.dataset.problems import DatasetFault
 from tests.permissions import bound_by_permissions
 
@@ -34,7 +36,7 @@ def test_writing_and_taking_back(tmp_path: Path, journal: CaptionJournal) -> Non
     old.write_bytes(b"\xef\xbb\xbfEmi\r\nkept\r\n")
     assert journal.write({old: "Emi, smiling", new: "Emi, night"}, "two captions") == Written((old, new), ())
     assert old.read_bytes() == b"Emi, smiling\r\nkept\r\n"
-    assert read_caption(new) == "Emi, night"
+    assert read_caption_file(new).text == "Emi, night"
     assert journal.last == "two captions"
     undone = journal.undo()
     assert undone is not None
@@ -61,7 +63,7 @@ def test_changes_are_taken_back_one_by_one_by_a_later_session(tmp_path: Path) ->
         CaptionJournal(tmp_path / "journal").write({path: text}, text)
     for text in ("two", "one"):
         CaptionJournal(tmp_path / "journal").undo()
-        assert read_caption(path) == text
+        assert read_caption_file(path).text == text
     CaptionJournal(tmp_path / "journal").undo()
     assert not path.exists()
 
@@ -207,3 +209,22 @@ def test_read_only_captions_are_neither_written_nor_taken_back(tmp_path: Path, j
     assert journal.last_files == (fixed,)
     journal.undo()
     assert (fixed.read_text(), journal.last_files) == ("old", ())
+
+
+def test_wizards_that_write_at_the_same_time_keep_every_group(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from loratui.dataset.caption_journal import CaptionJournal\n"
+        "journal, folder, mine = CaptionJournal(Path(sys.argv[1])), Path(sys.argv[2]), sys.argv[3]\n"
+        "for number in range(25): journal.write({folder / f'{mine}-{number}.txt': 'new'}, f'{mine}-{number}')\n"
+    )
+    directory = tmp_path / "journal"
+    writers = [
+        subprocess.Popen([sys.executable, "-c", code, str(directory), str(tmp_path), mine]) for mine in ("a", "b", "c")
+    ]
+    assert [writer.wait(60) for writer in writers] == [0, 0, 0]
+    journal, labels = CaptionJournal(directory), set[str]()
+    while (undone := journal.undo()) is not None:
+        labels.add(undone.label)
+        assert len(undone.restored) == 1
+    assert labels == {f"{mine}-{number}" for mine in ("a", "b", "c") for number in range(25)}
+    assert not list(tmp_path.glob("*.txt"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loratui.dataset.captions import MAX_BYTES, read_caption, read_caption_file, vary_caption, with_trigger
+from loratui.dataset.captions import MAX_BYTES, read_caption_file, vary_caption, with_trigger
 from loratui.errors import DatasetError
 
 TAGS = "Emi, cute girl, smiling, closed eyes"
@@ -32,7 +32,7 @@ def vary(caption: str, seed: int = 1, **changes: float) -> str:
 def test_the_first_line_is_the_caption(tmp_path: Path, content: bytes, caption: str) -> None:
     path = tmp_path / "1.txt"
     path.write_bytes(content)
-    assert read_caption(path) == caption
+    assert read_caption_file(path).text == caption
 
 
 def test_further_lines_are_noticed(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_latin_1_caption_is_told_by_line_and_byte(tmp_path: Path, mark: bytes)
     path = tmp_path / "1.txt"
     path.write_bytes(mark + b"Emi\ncaf\xe9, girl")
     with pytest.raises(DatasetError, match=rf"line 2, byte {8 + len(mark)} of the file is 0xe9") as caught:
-        read_caption(path)
+        read_caption_file(path)
     assert "UTF-8" in caught.value.todo
 
 
@@ -56,20 +56,20 @@ def test_utf_16_is_recognised(tmp_path: Path) -> None:
     path = tmp_path / "1.txt"
     path.write_bytes("Emi, girl".encode("utf-16"))
     with pytest.raises(DatasetError, match="it is UTF-16"):
-        read_caption(path)
+        read_caption_file(path)
 
 
 def test_a_pipe_named_like_a_caption_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "1.txt")
     with pytest.raises(DatasetError, match="a pipe"):
-        read_caption(tmp_path / "1.txt")
+        read_caption_file(tmp_path / "1.txt")
 
 
 def test_a_huge_file_is_no_caption(tmp_path: Path) -> None:
     path = tmp_path / "1.txt"
     path.write_bytes(b"x" * (MAX_BYTES + 1))
     with pytest.raises(DatasetError, match="larger than"):
-        read_caption(path)
+        read_caption_file(path)
 
 
 @pytest.mark.parametrize(

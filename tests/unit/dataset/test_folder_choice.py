@@ -116,3 +116,7 @@ def test_one_further_folder_is_counted_as_one(home: Path) -> None:
         folder.mkdir()
         Image.new("RGB", (64, 64)).save(folder / "1.png")
     assert "and 1 more folder)" in propose("~/data/emi/IMG").what
+
+
+def test_a_path_of_which_nothing_exists_names_no_root() -> None:
+    assert propose("/nosuch-folder").todo == "Check the spelling."

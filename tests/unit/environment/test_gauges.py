@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import psutil
 import pytest
@@ -54,7 +53,7 @@ def test_without_a_gpu_processor_and_memory_are_read(monkeypatch: pytest.MonkeyP
     assert reading.memory_total == psutil.virtual_memory().total
     assert 0 < reading.memory_used < reading.memory_total
     assert 0 <= reading.cpu_percent <= 100
-    assert (reading.process_cpu_percent, reading.process_memory) == (None, None)
+    assert reading.process_memory is None
 
 
 def test_a_process_is_watched_with_its_children_until_it_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,12 +69,9 @@ def test_a_process_is_watched_with_its_children_until_it_is_gone(monkeypatch: py
         assert worker.stdout is not None
         assert worker.stdout.readline() == "ready\n"
         gauges = Gauges(worker.pid)
-        gauges.read()
-        time.sleep(0.1)
         reading = gauges.read()
         assert reading.process_memory is not None
         assert reading.process_memory > 60_000_000
-        assert reading.process_cpu_percent is not None
     finally:
         worker.communicate("\n")
     assert gauges.read().process_memory is None

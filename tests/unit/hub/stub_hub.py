@@ -46,7 +46,8 @@ class StubHub:
         cuts: How often the connection is cut; then files come whole.
         slow: Bytes a second; 0: as fast as it goes.
         trouble: By method, status and headers with which the next requests for large files are met; 200 lets one pass.
-        consent: What a person answers to a device code: "pending", "yes" or "no".
+        consent: What a person answers to a device code: "pending", "yes" or "no"; "late" when that came too
+            late, and "ill" where the hub itself fails.
         ranges: The Range headers that were asked for.
     """
 
@@ -146,6 +147,8 @@ class StubHub:
         return _json({"type": "user", "name": account.name, "orgs": [], "auth": auth})
 
     def _device_code(self, path: str, form: Mapping[str, str]) -> Answer:
+        if self.consent == "ill":
+            return 503, {}, b"{}"
         if path == "/oauth/device":
             page = f"{self.endpoint}/device"
             return _json(
@@ -161,7 +164,7 @@ class StubHub:
             return 400, {}, b'{"error": "invalid_grant"}'
         if self.consent == "yes":
             return _json({"access_token": self.consent_token, "token_type": "bearer"})
-        error = "access_denied" if self.consent == "no" else "authorization_pending"
+        error = {"no": "access_denied", "late": "expired_token"}.get(self.consent, "authorization_pending")
         return 400, {"Content-Type": "application/json"}, json.dumps({"error": error}).encode()
 
 

@@ -160,10 +160,25 @@ def test_a_code_that_is_refused_or_given_up_signs_nobody_in(hub: StubHub) -> Non
     code = device_login.request_code()
     asked = iter([False, False, True])
     assert device_login.wait_for_consent(code, lambda: next(asked)) is None
-    hub.consent = "no"
-    with pytest.raises(AccountError, match="refused"):
-        device_login.wait_for_consent(code, lambda: False)
+    for consent, said in (("no", "was refused on the hub's page"), ("late", "has run out")):
+        hub.consent = consent
+        with pytest.raises(AccountError, match=said):
+            device_login.wait_for_consent(code, lambda: False)
     assert not stored_tokens().signed_in
+
+
+def test_a_code_without_network_or_from_a_broken_hub_is_told_in_a_sentence_about_that(
+    hub: StubHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.consent = "ill"
+    with pytest.raises(AccountError) as caught:
+        device_login.request_code()
+    assert str(caught.value.what) == "The hub answered 503 when asked for a code."
+    use_endpoint("http://127.0.0.1:9", tmp_path / "other", monkeypatch)
+    with pytest.raises(AccountError) as caught:
+        device_login.request_code()
+    assert caught.value.what == "The hub cannot be reached."
+    assert "token" not in str(caught.value)
 
 
 def test_another_version_of_the_library_without_codes_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -182,3 +182,7 @@ def test_what_may_not_be_read_is_said_in_a_sentence(tmp_path: Path, locked: str)
             bound_by_permissions(lambda: locate(str(base)))
     finally:
         (tmp_path / locked).chmod(0o700)
+
+
+def test_a_slip_in_the_demos_name_is_told() -> None:
+    assert refusal("dem").todo.startswith("Did you mean demo? A base is a Hugging Face id")

@@ -1,3 +1,4 @@
+import errno
 import os
 import resource
 from pathlib import Path
@@ -128,3 +129,14 @@ def test_a_copy_that_finds_no_room_leaves_nothing_behind(tmp_path: Path, lora: P
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert str(lora) in caught.value.todo
     assert os.listdir(place) == []
+
+
+def test_a_disk_without_permissions_takes_the_copy_all_the_same(
+    tmp_path: Path, lora: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))  # as exFAT and CIFS do
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    [copy] = install(lora, [folder(tmp_path / "loras")])
+    assert copy.read_bytes() == lora.read_bytes()

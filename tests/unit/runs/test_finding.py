@@ -17,9 +17,12 @@ from loratui.runs.finding import (
     newest_or_living,
     only_living,
 )
+from loratui.runs.glance import Glances
 from loratui.runs.lock import hold_lock
+from loratui.runs.overview import overviews
 from loratui.runs.queue import add_ticket
 from loratui.runs.slots import Wish
+from tests.permissions import bound_by_permissions
 
 EMPTY = Manifest(images=(), seed=42, flip=False, shuffle=False, keep_tokens=1, dropout=0.0, tag_dropout=0.0)
 
@@ -110,3 +113,24 @@ def test_which_of_several_is_the_last(runs: str, last: int | None) -> None:
     """Newest first; s: started, S: started and at work, w: waits, -: never started."""
     found = last_of(range(len(runs)), lambda run: runs[run] in "sS", lambda run: runs[run] in "Sw")
     assert found == last
+
+
+@pytest.mark.parametrize("closed", ["", "lock", "waiter.lock", "events.jsonl"])
+def test_a_run_that_may_not_be_read_is_left_out_and_hides_no_other(tmp_path: Path, closed: str) -> None:
+    new_profile("emi", Profile())
+    mine = make(tmp_path, "20260101-120000", "emi")
+    other = make(tmp_path, "20260102-120000", "emi")
+    add_ticket(other, "train", Wish(("cpu",)))
+    for name in ("lock", "waiter.lock"):
+        (other.path / name).touch()
+    (other.path / closed).chmod(0)
+    with hold_lock(mine):
+        assert mine in bound_by_permissions(lambda: living_runs(tmp_path))
+        assert bound_by_permissions(lambda: choose_run("20260101", tmp_path)) == mine
+        assert bound_by_permissions(lambda: newest_or_living(tmp_path)) == mine
+    if closed in ("", "events.jsonl"):
+        assert bound_by_permissions(lambda: newest_made_from("emi", tmp_path)) == mine
+    seen = bound_by_permissions(lambda: Glances(tmp_path).look())
+    assert mine in [glance.run for glance in seen]
+    assert mine.name in [run.name for run in bound_by_permissions(lambda: list(overviews(tmp_path)))]
+    (other.path / closed).chmod(0o700)

@@ -84,6 +84,14 @@ def test_a_base_that_is_not_there_is_refused(profile: Profile, tmp_path: Path) -
         plan_of(profile)
 
 
+def test_a_vae_and_configs_that_are_not_there_are_refused_together(profile: Profile, tmp_path: Path) -> None:
+    profile.model.vae, profile.model.config = str(tmp_path / "no-vae"), str(tmp_path / "no-configs")
+    with pytest.raises(BaseModelError) as caught:
+        plan_of(profile)
+    assert f"model.vae: There is no base model {tmp_path}/no-vae." in caught.value.what
+    assert f"model.config: There is no folder {tmp_path}/no-configs." in caught.value.what
+
+
 def test_an_output_that_cannot_be_a_directory_is_refused(profile: Profile, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("")
     profile.output.directory = str(tmp_path / "taken" / "below")

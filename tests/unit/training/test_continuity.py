@@ -1,7 +1,9 @@
 """Resume, states and requests: a training that was ended goes on as if it had not been."""
 
+import dataclasses
 import shutil
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import pytest
@@ -10,8 +12,10 @@ import torch
 from loratui.errors import TrainingError
 from loratui.lora_file.header import model_hash
 from loratui.profile.schema import Profile
+from loratui.runs import measured
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH, commands_size, send
 from loratui.runs.events import EventWriter
+from loratui.training.preflight import facts_of
 from loratui.training.processes import Processes
 from loratui.training.recipe import Recipe, Stopped
 from loratui.training.requests import Requests
@@ -130,6 +134,37 @@ def test_preflight_measures_and_leaves_the_training_untouched(profile: Profile, 
     assert measured["seconds_per_step"] > 0
     assert (measured["remembered"], remembered["remembered"]) == (False, True)
     assert measured["peak_memory_bytes"] == remembered["peak_memory_bytes"]
+
+
+def test_what_steps_really_took_replaces_what_a_busy_computer_was_measured_by(profile: Profile, tmp_path: Path) -> None:
+    profile.training.epochs = 8
+    first = Training(profile, tmp_path / "runs")
+
+    def measured_while_busy(recipe: Recipe) -> None:
+        facts = facts_of(recipe._bench)
+        found = measured.recall(facts)
+        assert found is not None
+        measured.remember(facts, dataclasses.replace(found, seconds_per_step=900.0))
+
+    first.go(between=measured_while_busy)
+    second = Training(profile, tmp_path / "runs")
+    second.go()
+    told = second.events("preflight")[0]
+    taken = sorted(event["seconds"] for event in first.events("step"))
+    assert told["remembered"]
+    assert taken[0] <= told["seconds_per_step"] <= taken[-1]
+    assert told["seconds_per_step"] == median(taken)
+    assert told["peak_memory_bytes"] == first.events("preflight")[0]["peak_memory_bytes"]
+
+
+def test_a_stop_after_few_steps_leaves_what_was_measured(profile: Profile, tmp_path: Path) -> None:
+    training = Training(profile, tmp_path / "runs")
+    with pytest.raises(Stopped):
+        training.go(between=lambda recipe: send(training.run, STOP))
+    again = Training(profile, tmp_path / "runs")
+    again.go()
+    before, after = (one.events("preflight")[0]["seconds_per_step"] for one in (training, again))
+    assert before == after
 
 
 def test_another_base_in_the_same_place_is_refused_at_resume(

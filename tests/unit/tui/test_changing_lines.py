@@ -1,6 +1,7 @@
 """Lines of which only what differs is sent."""
 
 import pytest
+from rich.cells import cell_len
 from textual.app import App, ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
@@ -39,7 +40,7 @@ async def test_what_is_shown_is_what_was_said_cut_to_the_width() -> None:
     async with Lines().run_test(size=(10, 3)) as pilot:
         await sent_for(pilot, [(("loss ", "faint"), ("0.0918 and more", "text")), ((("画像画像画像"), "strong"),)])
 
-        assert text_of(pilot) == ["loss 0.091", "画像画像画", ""]
+        assert text_of(pilot) == ["loss 0.09…", "画像画像…", ""]
 
 
 async def test_only_lines_that_differ_are_drawn_up_to_the_last_change() -> None:
@@ -74,6 +75,41 @@ async def test_a_wide_character_is_sent_whole() -> None:
         assert text_of(pilot)[0] == "ab 像"
 
 
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("❤\ufe0f love.png", "❤\ufe0f love.png|"),
+        ("1\ufe0f\u20e3 one.png", "1\ufe0f\u20e3 one.png|"),
+        ("画\ufe0f.png", "画\ufe0f.png|"),
+        ("e\u0301.png", "e\u0301.png|"),
+    ],
+)
+async def test_an_emoji_by_variation_takes_the_cells_that_the_terminal_gives_it(name: str, seen: str) -> None:
+    async with Lines().run_test(size=(30, 2)) as pilot:
+        await sent_for(pilot, [((name, "text"), ("|", "rule"))])
+
+        strip = pilot.app.query_one(ChangingLines).render_line(0)
+        assert strip.text.rstrip() == seen
+        assert strip.cell_length == 30
+        assert sum(cell_len(segment.text) for segment in strip) == 30
+
+
+async def test_an_emoji_that_does_not_fit_is_left_out_whole() -> None:
+    async with Lines().run_test(size=(5, 1)) as pilot:
+        await sent_for(pilot, [(("love❤\ufe0f", "text"),)])
+
+        strip = pilot.app.query_one(ChangingLines).render_line(0)
+        assert strip.text == "love…"
+        assert sum(cell_len(segment.text) for segment in strip) == 5
+
+
+async def test_spaces_that_do_not_fit_are_nothing_to_tell_of() -> None:
+    async with Lines().run_test(size=(5, 2)) as pilot:
+        await sent_for(pilot, [(("loss ", "text"), ("   ", "text")), (("love❤\ufe0f", "text"),)])
+
+        assert text_of(pilot) == ["loss", "love…"]
+
+
 @pytest.mark.parametrize("width", [20, 40])
 async def test_another_size_cuts_the_lines_anew(width: int) -> None:
     async with Lines().run_test(size=(30, 4)) as pilot:
@@ -81,4 +117,4 @@ async def test_another_size_cuts_the_lines_anew(width: int) -> None:
         await pilot.resize_terminal(width, 6)
         await pilot.pause()
 
-        assert text_of(pilot) == ["x" * width] * 6
+        assert text_of(pilot) == ["x" * (width - 1) + "…"] * 6

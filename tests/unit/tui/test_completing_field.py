@@ -3,10 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.app import App, ComposeResult
 
+from loratui.tui.path_completion import complete_folder
 from loratui.tui.widgets import completing_field
 from loratui.tui.widgets.completing_field import CompletingField, common_beginning, names_of
 
@@ -62,6 +64,18 @@ async def test_nothing_of_what_is_typed_is_taken_away() -> None:
             await pilot.pause(0.02)
     assert app.field.value == "~/EMIx"
     assert app.told == [("Emi day/   emi night/", False)]
+
+
+async def test_only_what_all_completions_have_in_common_is_typed(tmp_path: Path) -> None:
+    for name in [*(f"sd_{number}" for number in range(250)), *(f"xl_{number}" for number in range(50))]:
+        (tmp_path / name).mkdir()
+    app = Field(f"{tmp_path}/", complete_folder)
+    async with app.run_test() as pilot:
+        await pilot.press("tab")
+        while not app.told:
+            await pilot.pause(0.01)
+    assert app.field.value == f"{tmp_path}/"
+    assert app.told[0][0].endswith("sd_5/   and 294 more")
 
 
 async def test_where_nothing_begins_like_that_it_is_said() -> None:

@@ -10,7 +10,7 @@ from loratui.tui.widgets.gauges import Gauged, GaugeHistory, RunMemory, gauge_li
 
 GIB = 1 << 30
 CARD = GpuReading(0, "NVIDIA GeForce RTX 2070", "GPU-a", int(5.4 * GIB), 8 * GIB, 94, 71, 142.3)
-READING = Reading((CARD,), 31.0, int(6.1 * GIB), 31 * GIB, 120.0, 2 * GIB)
+READING = Reading((CARD,), 31.0, int(6.1 * GIB), 31 * GIB, 2 * GIB)
 
 
 def loads_of(*loads: int) -> dict[int, tuple[int, ...]]:
@@ -82,7 +82,7 @@ def test_a_figure_that_the_card_does_not_tell_is_left_out() -> None:
 @pytest.mark.parametrize("width", [29, 41])
 def test_no_line_is_longer_than_its_room(glyphs: Glyphs, width: int) -> None:
     card = GpuReading(0, "NVIDIA 画像 RTX 6000 Ada Generation Laptop GPU", "", 141 * GIB, 141 * GIB, 100, 101, 700.0)
-    reading = Reading((card, card), 100.0, 1000 * GIB, 2000 * GIB, 6400.0, 100 * GIB)
+    reading = Reading((card, card), 100.0, 1000 * GIB, 2000 * GIB, 100 * GIB)
     gauged = Gauged(reading, (card, card), loads_of(*range(100)), RunMemory(140 * GIB, 139 * GIB), disk_free=10**14)
     lines = gauge_lines(gauged, glyphs, width, details=True)
 

@@ -92,7 +92,8 @@ def test_a_look_that_finds_nothing_new_changes_nothing(run: RunDirectory) -> Non
         ("base", {"name": "sd15"}, "getting the pictures ready"),
         ("caching", {"done": 3, "of": 14, "what": "pictures"}, "caching pictures 3 of 14"),
         ("training", {"steps": 360, "epochs": 10}, "two trial steps, to measure memory and time"),
-        ("drawing", {"done": 3, "of": 14}, "drawing the comparison, 3 of 14"),
+        ("drawing", {"done": 35, "of": 420, "pictures": 21}, "drawing the comparison: 1 of 21 pictures"),
+        ("drawing", {"done": 3, "of": 14}, "drawing the comparison"),
     ],
 )
 def test_a_worker_that_takes_no_steps_says_what_it_is_busy_with(

@@ -107,7 +107,7 @@ def test_what_is_being_done_is_said(trial: Trial, run: RunDirectory) -> None:
     session.standing, session.place = "waiting", "Waiting for the CPU, where emi is at work."
     assert state_line(trial, 78, UNICODE).plain == "Waiting for the CPU, where emi is at work…   x stops"
     session.standing, session.progress = "drawing", (10, 40)
-    assert state_line(trial, 40, UNICODE).plain == "drawing  ██········  25 %   x stops"
+    assert state_line(trial, 40, UNICODE).plain == "drawing  ████···········  25 %   x stops"
 
 
 def test_a_strength_says_what_it_is_good_for() -> None:
