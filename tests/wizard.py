@@ -94,12 +94,13 @@ async def see_line(pilot: Pilot[int], text: str) -> str:
 
 
 async def read(pilot: Pilot[int], text: str) -> list[str]:
-    """The screen's lines as soon as the text can be read in them, broken into lines or not."""
+    """The screen's lines as soon as the text can be read in them, broken into lines (a long path anywhere) or not."""
     lines: list[str] = []
+    unbroken = "".join(text.split())
 
     def is_there() -> bool:
         lines[:] = screen_text(pilot)
-        return any(text in line for line in lines) or text in " ".join(line.strip() for line in lines)
+        return any(text in line for line in lines) or unbroken in "".join("".join(lines).split())
 
     await until(pilot, is_there, what=repr(text))
     return lines

@@ -71,7 +71,7 @@ async def test_a_refused_code_is_said_and_a_code_may_be_left(hub: StubHub) -> No
         await see(pilot, "built in")
         hub.consent = "no"
         await pilot.press("at", "enter")
-        await see(pilot, "Signing in by code was refused, or the code ran out.")
+        await see(pilot, "Signing in by code was refused on the hub's page.")
 
 
 async def test_without_codes_in_the_library_its_own_command_is_offered(

@@ -42,7 +42,7 @@ def seen(pilot: Pilot[None]) -> str:
     return "\n".join(screen_text(pilot))
 
 
-@pytest.mark.parametrize("make", [TextField, Editor, lambda text: CaptionLine(text, placeholder="a caption")])
+@pytest.mark.parametrize("make", [TextField, Editor, lambda text: CaptionLine(text, "a caption", None)])
 async def test_a_line_is_drawn_with_signs_and_keeps_its_text(make: Callable[[str], TextField]) -> None:
     app = Fields(lambda: make(HOSTILE))
     async with app.run_test(size=(80, 24)) as pilot:
