@@ -144,8 +144,13 @@ class FolderDialog(Dialog[str | None]):
 
     def _consider(self, text: str, take: bool = False) -> None:
         description = "" if take else BACKGROUND  # the keys after Enter are for what it leads to
+        # Not the coroutine itself: one that is replaced before it begins would never be awaited.
         self.run_worker(
-            self._look_at(text, take), group="consider", exclusive=True, exit_on_error=False, description=description
+            lambda: self._look_at(text, take),
+            group="consider",
+            exclusive=True,
+            exit_on_error=False,
+            description=description,
         )
 
     async def _look_at(self, text: str, take: bool) -> None:
