@@ -16,6 +16,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import Worker
 
 from loratui.dataset.folder_choice import Proposal, propose, unquoted
 from loratui.safe_text import printable
@@ -142,10 +143,10 @@ class FolderDialog(Dialog[str | None]):
         elif self._may_be_empty:
             self.dismiss("")
 
-    def _consider(self, text: str, take: bool = False) -> None:
+    def _consider(self, text: str, take: bool = False) -> Worker[None]:
         description = "" if take else BACKGROUND  # the keys after Enter are for what it leads to
         # Not the coroutine itself: one that is replaced before it begins would never be awaited.
-        self.run_worker(
+        return self.run_worker(
             lambda: self._look_at(text, take),
             group="consider",
             exclusive=True,
