@@ -5,8 +5,10 @@ never loaded, only hashed. Every refusal is one `LoraFileError` that says what t
 """
 
 import hashlib
+import itertools
 import json
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +18,11 @@ from typing import Any, BinaryIO, NoReturn
 from loratui.errors import LoraFileError
 from loratui.safe_text import printable
 
-# The library's own limit; with it a header costs at most a small multiple of this in memory.
+# The library's own limit. Texts may fill it, as tags of a large data set do, but not lists and tables: each of their
+# entries costs a hundred times its bytes in memory, and the largest models have some ten thousand.
 MAX_HEADER_BYTES = 100_000_000
+_MAX_TOKENS = 2_000_000
+_TOKENS = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[,\[{]', re.DOTALL)
 _MAX_ELEMENTS = 2**63 - 1
 
 # Bits per element of every type that safetensors 0.8 knows.
@@ -32,6 +37,8 @@ _BITS = {
 
 _DOWNLOAD_AGAIN = "Download or copy it again."
 _EXPECTED = "A LoRA file here is a .safetensors file as kohya's tools and loratui write it."
+# What the older of kohya's hashes looks at: 64 KiB at 1 MiB.
+WINDOW_START, WINDOW_STOP = 0x100000, 0x110000
 _PICKLE = "Such files can run code when opened, so loratui does not read them; use the .safetensors version."
 
 
@@ -94,7 +101,7 @@ def model_hash(path: str | Path) -> str:
 
 def legacy_hash(data: bytes) -> str:
     """Return `sshs_legacy_hash`: 8 digits of the sha256 over 64 KiB at 1 MiB of the file with `ss_*` metadata only."""
-    return hashlib.sha256(data[0x100000:0x110000]).hexdigest()[:8]
+    return hashlib.sha256(data[WINDOW_START:WINDOW_STOP]).hexdigest()[:8]
 
 
 def file_sha256(path: str | Path) -> str:
@@ -118,8 +125,8 @@ def file_legacy_hash(path: str | Path) -> str:
     """
     try:
         with open(path, "rb") as file:
-            file.seek(0x100000)
-            return hashlib.sha256(file.read(0x10000)).hexdigest()[:8]
+            file.seek(WINDOW_START)
+            return hashlib.sha256(file.read(WINDOW_STOP - WINDOW_START)).hexdigest()[:8]
     except OSError as error:
         raise LoraFileError(f"{printable(path)} cannot be read: {error.strerror}.") from error
 
@@ -156,6 +163,7 @@ def _read(file: BinaryIO, size: int, name: str) -> Header:
 def _parse(text: bytes, data_start: int) -> tuple[dict[str, str], dict[str, TensorInfo]]:
     if not text.startswith(b"{"):
         raise _Refused("its header is not a JSON object")
+    _check_amount(text)
     try:
         entries = json.loads(text.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant)
     except UnicodeDecodeError:
@@ -170,6 +178,12 @@ def _parse(text: bytes, data_start: int) -> tuple[dict[str, str], dict[str, Tens
     if not _encodable([*entries, *metadata, *metadata.values()]):
         raise _Refused("its header holds half of a surrogate pair")
     return metadata, {name: _tensor(name, entry, data_start) for name, entry in entries.items()}
+
+
+def _check_amount(text: bytes) -> None:
+    """Refuse more entries than memory is worth, before any is made."""
+    if next(itertools.islice(_TOKENS.finditer(text), _MAX_TOKENS, None), None):
+        raise _Refused("its header lists more than any model has")
 
 
 def _tensor(name: str, entry: object, data_start: int) -> TensorInfo:

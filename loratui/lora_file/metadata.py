@@ -8,21 +8,33 @@ is written, so that a shared file does not tell where its author keeps things.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import PurePath, PurePosixPath, PureWindowsPath
 from typing import Any, Literal
 
 import loratui
-from loratui.dataset.manifest import Manifest, ManifestImage
+from loratui.dataset.captions import as_prompt
+from loratui.dataset.manifest import Manifest
 from loratui.dataset.repeats import count_batches
 from loratui.lora_file.header import legacy_hash
+from loratui.lora_file.naming import BaseFamily
+from loratui.lora_file.picture_metadata import as_path, bucket_info, folders, tag_frequency, tags_of
 from loratui.profile.schema import Profile
 
 _FILES = {".safetensors", ".ckpt", ".pt", ".bin"}
 # As kohya names them: the class's full name, then its arguments.
 _OPTIMIZERS = {"adamw": "torch.optim.adamw.AdamW", "adamw8bit": "bitsandbytes.optim.adamw.AdamW8bit"}
+
+
+BASE_VERSIONS: dict[BaseFamily, str] = {"sd1": "sd_v1", "sd2": "sd_v2", "sdxl": "sdxl_base_v1-0"}
+ARCHITECTURES: dict[BaseFamily, str] = {
+    "sd1": "stable-diffusion-v1",
+    "sd2": "stable-diffusion-v2-512",
+    "sdxl": "stable-diffusion-xl-v1-base",
+}
+# Whose layout the keys are in.
+_IMPLEMENTATIONS: dict[BaseFamily, str] = {"sdxl": "https://github.com/Stability-AI/generative-models"}
 
 
 @dataclass(frozen=True)
@@ -31,19 +43,21 @@ class BaseFacts:
 
     Args:
         name: Hub id, file or directory; of a local path only the last part is written.
-        family: "sd1" or "sd2".
+        family: Decides `ss_base_model_version`, by which A1111 and Forge tell what a LoRA is for, and `ss_v2`.
         prediction: What the UNet predicts.
         sha256: Of a single-file checkpoint; None for a directory or a hub repository.
         legacy_hash: kohya's 8-digit hash of the same file.
         vae: Name of a separate VAE, or "".
+        zero_terminal_snr: Whether the noise schedule was rescaled to end in pure noise.
     """
 
     name: str
-    family: Literal["sd1", "sd2"]
+    family: BaseFamily
     prediction: Literal["epsilon", "v_prediction"] = "epsilon"
     sha256: str | None = None
     legacy_hash: str | None = None
     vae: str = ""
+    zero_terminal_snr: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,11 +167,13 @@ def _network(profile: Profile) -> dict[str, Any]:
 
 
 def _base(profile: Profile, base: BaseFacts) -> dict[str, Any]:
-    version = {"sd1": "sd_v1", "sd2": "sd_v2"}[base.family]
+    # As sd-scripts: SDXL has one version whatever it predicts, and reads the last layer but one at any clip_skip.
+    by_velocity = base.prediction == "v_prediction" and base.family != "sdxl"
     values: dict[str, Any] = {
         "v2": base.family == "sd2",
-        "base_model_version": version + ("_v" if base.prediction == "v_prediction" else ""),
-        "clip_skip": profile.model.clip_skip,
+        "base_model_version": BASE_VERSIONS[base.family] + ("_v" if by_velocity else ""),
+        "clip_skip": _clip_skip(profile, base),
+        "zero_terminal_snr": base.zero_terminal_snr,
         "sd_model_name": _last_part(base.name),
         "sd_model_hash": base.legacy_hash,
         "new_sd_model_hash": base.sha256,
@@ -166,6 +182,10 @@ def _base(profile: Profile, base: BaseFacts) -> dict[str, Any]:
     # kohya leaves these out where there is no single file.
     optional = {"sd_model_hash", "new_sd_model_hash", "vae_name"}
     return {key: value for key, value in values.items() if value is not None or key not in optional}
+
+
+def _clip_skip(profile: Profile, base: BaseFacts) -> int | None:
+    return None if base.family == "sdxl" else profile.model.clip_skip
 
 
 def _dataset(profile: Profile, manifest: Manifest) -> dict[str, Any]:
@@ -180,7 +200,7 @@ def _dataset(profile: Profile, manifest: Manifest) -> dict[str, Any]:
         "bucket_no_upscale": section.bucket_no_upscale,
         "min_bucket_reso": section.min_bucket_reso,
         "max_bucket_reso": section.max_bucket_reso,
-        "bucket_info": json.dumps(_bucket_info(manifest.images) if section.bucketing else None),
+        "bucket_info": json.dumps(bucket_info(manifest.images) if section.bucketing else None),
         "shuffle_caption": section.shuffle,
         "keep_tokens": section.keep_tokens,
         "caption_dropout_rate": section.dropout,
@@ -189,90 +209,35 @@ def _dataset(profile: Profile, manifest: Manifest) -> dict[str, Any]:
         "flip_aug": section.flip,
         "color_aug": False,
         "random_crop": False,
-        "dataset_dirs": json.dumps(_folders(trained)),
-        "reg_dataset_dirs": json.dumps(_folders(regularising)),
-        "tag_frequency": json.dumps(_tag_frequency(manifest.images)),
+        "dataset_dirs": json.dumps(folders(trained)),
+        "reg_dataset_dirs": json.dumps(folders(regularising)),
+        "tag_frequency": json.dumps(tag_frequency(manifest.images)),
     }
 
 
 def _modelspec(profile: Profile, manifest: Manifest, base: BaseFacts, progress: Progress) -> dict[str, str]:
     by_velocity = base.prediction == "v_prediction"
-    sd2 = "stable-diffusion-v2-768-v" if by_velocity else "stable-diffusion-v2-512"
+    is_768 = base.family == "sd2" and by_velocity
     width, height = _sides(profile.dataset.resolution)
     trigger = profile.dataset.trigger
     captions = (image.caption for image in manifest.images if not image.regularisation)
-    common = Counter(tag for caption in captions for tag in dict.fromkeys(_tags(caption))).most_common(20)
+    common = Counter(tag for caption in captions for tag in dict.fromkeys(tags_of(caption))).most_common(20)
     values = {
         "sai_model_spec": "1.0.1",
-        "architecture": ("stable-diffusion-v1" if base.family == "sd1" else sd2) + "/lora",
-        "implementation": "diffusers",
+        "architecture": ("stable-diffusion-v2-768-v" if is_768 else ARCHITECTURES[base.family]) + "/lora",
+        "implementation": _IMPLEMENTATIONS.get(base.family, "diffusers"),
         "implementation_version": f"loratui/{loratui.__version__}",
         "title": progress.output_name,
         "resolution": f"{width}x{height}",
         "date": datetime.fromtimestamp(int(progress.finished), UTC).isoformat(),
         "prediction_type": "v" if by_velocity else "epsilon",
-        "encoder_layer": str(profile.model.clip_skip),
+        "encoder_layer": str(_clip_skip(profile, base) or ""),
         "trigger_phrase": trigger,
         "tags": ", ".join(tag for tag, _ in common),
-        "usage_hint": (f"Begin the prompt with “{trigger}”. " if trigger else "")
+        "usage_hint": (f"Begin the prompt with “{as_prompt(trigger)}”. " if trigger else "")
         + "Strength 0.7 to 0.9, 1.0 to 1.2 for a strong effect, 0.5 to 0.7 each when several LoRAs are combined.",
     }
     return {f"modelspec.{key}": value for key, value in values.items() if value}
-
-
-def _folders(images: Iterable[ManifestImage]) -> dict[str, dict[str, int]]:
-    images = list(images)
-    names = _folder_names(image.folder for image in images)
-    found: dict[str, dict[str, int]] = {}
-    for image in images:
-        entry = found.setdefault(names[image.folder], {"n_repeats": image.repeats, "img_count": 0})
-        entry["img_count"] += 1
-    return found
-
-
-def _tag_frequency(images: Iterable[ManifestImage]) -> dict[str, dict[str, int]]:
-    """Count tags as kohya does: by folder, in lower case, once per picture and not per repeat."""
-    images = list(images)
-    trained = _folder_names(image.folder for image in images if not image.regularisation)
-    regularising = _folder_names(image.folder for image in images if image.regularisation)
-    found: dict[str, Counter[str]] = {}
-    for image in images:
-        names = regularising if image.regularisation else trained
-        found.setdefault(names[image.folder], Counter()).update(_tags(image.caption))
-    return {folder: dict(tags) for folder, tags in found.items()}
-
-
-def _tags(caption: str) -> list[str]:
-    return [tag.strip().lower() for tag in caption.split(",") if tag.strip()]
-
-
-def _folder_names(folders: Iterable[str]) -> dict[str, str]:
-    """Give each folder its last part as a name; a second one of the same name becomes "name (2)", as kohya has it."""
-    names: dict[str, str] = {}
-    for folder in dict.fromkeys(folders):
-        last = _path(folder).name or "images"
-        name, number = last, 1
-        while name in names.values():
-            number += 1
-            name = f"{last} ({number})"
-        names[folder] = name
-    return names
-
-
-def _bucket_info(images: Iterable[ManifestImage]) -> dict[str, Any]:
-    images = list(images)
-    counts: Counter[tuple[int, int]] = Counter()
-    for image in images:
-        counts[image.placement.bucket] += image.repeats
-    errors = [
-        abs(image.placement.bucket[0] / image.placement.bucket[1] - image.width / image.height) for image in images
-    ]
-    return {
-        "buckets": {
-            str(number): {"resolution": list(size), "count": counts[size]} for number, size in enumerate(sorted(counts))
-        },
-        "mean_img_ar_error": sum(errors) / len(errors) if errors else 0,
-    }
 
 
 def _sides(resolution: int) -> tuple[int, int]:
@@ -281,12 +246,6 @@ def _sides(resolution: int) -> tuple[int, int]:
 
 def _last_part(name: str) -> str:
     """Return what may be told of a base or VAE: a hub id as it is, of anything like a local path the last part."""
-    path = _path(name)
+    path = as_path(name)
     is_hub_id = len(path.parts) == 2 and name[:1] not in "/.~" and "\\" not in name and path.suffix not in _FILES
     return name if is_hub_id else path.name
-
-
-def _path(name: str) -> PurePath:
-    if "://" in name:  # a pasted address; what follows the file's name may be a key
-        name = name.partition("?")[0].partition("#")[0]
-    return PureWindowsPath(name) if "\\" in name or name[1:2] == ":" else PurePosixPath(name)

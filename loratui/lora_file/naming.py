@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Literal
 
 from loratui.errors import LoraFileError
+from loratui.lora_file.original_layout import SDXL_BLOCKS, Blocks, blocks_of, original_path
 from loratui.numbered_names import numbered
 from loratui.profile.fields import why_not_a_name
 from loratui.safe_text import printable
 
-Component = Literal["unet", "text_encoder"]
+Component = Literal["unet", "text_encoder", "text_encoder_2"]
+BaseFamily = Literal["sd1", "sd2", "sdxl"]
 
 # sd-scripts, networks/lora.py: the classes whose Linear and Conv2d children are trained.
 _UNET_BLOCKS = frozenset({"Transformer2DModel"})
@@ -48,43 +50,62 @@ class Target:
     uses_conv_rank: bool
 
 
-def kohya_key(component: Component, module_path: str) -> str:
+def kohya_key(
+    component: Component, module_path: str, family: BaseFamily = "sd1", *, blocks: Blocks = SDXL_BLOCKS
+) -> str:
     """Return the file's name of a module, such as `lora_unet_down_blocks_0_attentions_0_proj_in`.
 
     transformers from 5.6 on flattens CLIPTextModel; the file must say `text_model` all the same, or other tools drop
-    the text encoder's part.
+    the text encoder's part. SDXL's UNet is named in the original layout, as kohya's own UNet class has it.
+
+    Args:
+        component: Which model the module belongs to.
+        module_path: Its path there as diffusers and transformers have it.
+        family: What the base is; SDXL files number their text encoders.
+        blocks: How SDXL's UNet is divided, where it is not as usual (see `blocks_of`).
     """
     if component == "unet":
-        return f"lora_unet_{module_path}".replace(".", "_")
+        path = original_path(module_path, blocks) if family == "sdxl" else module_path
+        return f"lora_unet_{path}".replace(".", "_")
+    prefix = "lora_te2" if component == "text_encoder_2" else "lora_te1" if family == "sdxl" else "lora_te"
     inner = module_path.removeprefix("text_model.")
-    return f"lora_te_text_model_{inner}".replace(".", "_")
+    outer = "" if inner.startswith("text_projection") else "text_model_"
+    return f"{prefix}_{outer}{inner}".replace(".", "_")
 
 
-def lora_targets(component: Component, modules: Iterable[Module], *, conv: bool = False) -> tuple[Target, ...]:
+def lora_targets(
+    component: Component, modules: Iterable[Module], *, conv: bool = False, family: BaseFamily = "sd1"
+) -> tuple[Target, ...]:
     """Return the modules that kohya trains, in the model's own order.
 
     Args:
         component: Which model `modules` belong to.
         modules: All of `named_modules()`: blocks are recognised by their class, so they must be among them.
         conv: Also the Resnet, Down and Upsample blocks of the UNet (kohya's conv_dim).
+        family: What the base is, which decides the keys.
 
-    Stable Diffusion 1.x has 192 in the UNet, 86 more with `conv`, and 72 in the text encoder.
+    Stable Diffusion 1.x has 192 in the UNet, 86 more with `conv`, and 72 in the text encoder; SDXL has 722, 66 more
+    with `conv`, and 72 and 192 in its text encoders.
     """
-    blocks = _TEXT_ENCODER_BLOCKS if component == "text_encoder" else _UNET_BLOCKS
+    classes = _UNET_BLOCKS if component == "unet" else _TEXT_ENCODER_BLOCKS
     if conv and component == "unet":
-        blocks |= _UNET_CONV_BLOCKS
+        classes |= _UNET_CONV_BLOCKS
     everything = tuple(modules)
-    inside = {module.path for module in everything if module.class_name in blocks}
-    return tuple(_chosen(component, everything, inside, conv))
+    inside = {module.path for module in everything if module.class_name in classes}
+    blocks = blocks_of(module.path for module in everything) if component == "unet" else SDXL_BLOCKS
+    return tuple(
+        Target(module.path, kohya_key(component, module.path, family, blocks=blocks), uses_conv_rank)
+        for module, uses_conv_rank in _chosen(everything, inside, conv)
+    )
 
 
-def _chosen(component: Component, modules: Iterable[Module], inside: set[str], conv: bool) -> Iterator[Target]:
+def _chosen(modules: Iterable[Module], inside: set[str], conv: bool) -> Iterator[tuple[Module, bool]]:
     for module in modules:
         large_kernel = module.class_name == "Conv2d" and module.kernel != (1, 1)
         if module.class_name not in {"Linear", "Conv2d"} or (large_kernel and not conv):
             continue
         if not inside.isdisjoint(_ancestors(module.path)):
-            yield Target(module.path, kohya_key(component, module.path), large_kernel)
+            yield module, large_kernel
 
 
 def _ancestors(path: str) -> Iterator[str]:

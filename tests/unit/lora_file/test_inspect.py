@@ -114,9 +114,118 @@ def test_what_tools_stumble_over_is_told(path: Path, craft: Any) -> None:
         "text_embedding": ("U8", [1], b"a"),
         f"{TEXT}.lora_down.weight": ("U8", [1, 2], b"ab"),
     }
-    first, second = summarise(written(path, craft.file_of(tensors))).problems
+    summary = summarise(written(path, craft.file_of(tensors)))
+    first, second = summary.problems
     assert "lacks a half" in first
     assert "no LoRA, such as text_embedding" in second
+    assert "half" in summary.refusal
+
+
+def test_files_of_diffusers_are_summed_up_too(path: Path, craft: Any) -> None:
+    key = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn2.to_k"
+    tensors = {
+        f"{key}.lora_A.weight": ("U8", [4, 1024], bytes(4096)),
+        f"{key}.lora_B.weight": ("U8", [8, 4], bytes(32)),
+    }
+    metadata = {"lora_adapter_metadata": json.dumps({"unet.lora_alpha": 2})}
+    summary = summarise(written(path, craft.file_of(tensors, metadata)))
+    assert (summary.kind, summary.layout, summary.family) == ("LoRA", "diffusers", "sd2")
+    assert (summary.ranks, summary.alphas, summary.counts) == ({4: 1}, {2.0: 1}, {"unet": 1})
+    assert (summary.problems, summary.refusal) == ((), "")
+
+
+def test_a_kind_that_is_not_applied_is_named_and_its_metadata_still_told(path: Path, craft: Any) -> None:
+    tensors = {"lora_unet_mid_block.hada_w1_a": ("U8", [1], b"a"), "lora_unet_mid_block.alpha": ("U8", [1], b"a")}
+    summary = summarise(written(path, craft.file_of(tensors, {"ss_sd_model_name": "anime"})))
+    assert (summary.kind, summary.modules, summary.base) == ("LoHa (LyCORIS)", (), "anime")
+    assert "LoHa" in summary.refusal
+    assert summary.problems == ("It is a LoHa (LyCORIS), which loratui does not apply, convert or merge.",)
+
+
+@pytest.mark.parametrize(
+    ("keys", "width", "family"),
+    [
+        (["lora_te2_text_model_encoder_layers_0_mlp_fc1"], 1280, "sdxl"),
+        (["lora_te1_text_model_encoder_layers_0_mlp_fc1"], 768, "sdxl"),
+        (["lora_te_text_model_encoder_layers_0_self_attn_q_proj"], 768, "sd1"),
+        (["lora_te_text_model_encoder_layers_0_self_attn_q_proj"], 1024, "sd2"),
+        (["lora_unet_input_blocks_7_1_transformer_blocks_1_attn1_to_q"], 1280, "sdxl"),
+        (["lora_unet_down_blocks_0_attentions_0_proj_in"], 320, "unknown"),
+    ],
+)
+def test_parts_of_a_model_tell_the_family_too(path: Path, craft: Any, keys: list[str], width: int, family: str) -> None:
+    assert summarise(written(path, craft.file_of(craft.lora_of(*keys, width=width)))).family == family
+
+
+CLIP_L = "text_model_encoder_layers_0_self_attn_q_proj"
+
+
+@pytest.mark.parametrize(
+    ("key", "metadata", "family"),
+    [
+        (f"lora_te_{CLIP_L}", {"ss_base_model_version": "sdxl_base_v1-0"}, "sdxl"),
+        (f"text_encoder.{CLIP_L}", {"ss_base_model_version": "sdxl_base_v1-0"}, "sdxl"),
+        (f"text_encoder.{CLIP_L}", {"ss_base_model_version": "sd_v1"}, "sd1"),
+        (f"text_encoder.{CLIP_L}", {"loratui_kohya": '{"family": "sdxl"}'}, "sdxl"),
+        (f"text_encoder.{CLIP_L}", {"loratui_kohya": '{"family": "sd1"}'}, "sd1"),
+        (f"text_encoder.{CLIP_L}", {}, "unknown"),
+    ],
+)
+def test_the_text_encoder_of_sd_1_and_sdxl_contradicts_neither(
+    path: Path, craft: Any, key: str, metadata: dict[str, str], family: str
+) -> None:
+    summary = summarise(written(path, craft.file_of(craft.lora_of(key, width=768), metadata)))
+    assert (summary.family, summary.problems) == (family, ())
+
+
+@pytest.mark.parametrize(
+    ("key", "width", "version", "family"),
+    [
+        (f"text_encoder.{CLIP_L}", 768, "sd_v2", "unknown"),
+        (f"lora_te_{CLIP_L}", 768, "sd_v2", "sd1"),
+        (f"lora_te1_{CLIP_L}", 768, "sd_v1", "sdxl"),
+        (f"text_encoder.{CLIP_L}", 1024, "sdxl_base_v1-0", "sd2"),
+    ],
+)
+def test_a_text_encoder_that_is_not_of_the_claimed_family_is_told(
+    path: Path, craft: Any, key: str, width: int, version: str, family: str
+) -> None:
+    metadata = {"ss_base_model_version": version}
+    summary = summarise(written(path, craft.file_of(craft.lora_of(key, width=width), metadata)))
+    assert summary.family == family
+    assert "the shapes decide" in summary.problems[0]
+
+
+def test_metadata_that_contradicts_the_shapes_is_told(path: Path, craft: Any) -> None:
+    metadata = {"ss_base_model_version": "sdxl_base_v1-0"}
+    summary = summarise(written(path, craft.file_of(craft.lora_of(UNET, width=768), metadata)))
+    assert summary.family == "sd1"
+    assert "Stable Diffusion XL" in summary.problems[0]
+    assert "1.x" in summary.problems[0]
+
+
+def test_v_prediction_is_told(path: Path, craft: Any) -> None:
+    metadata = {"modelspec.prediction_type": "v"}
+    assert summarise(written(path, craft.file_of(craft.lora_of(UNET), metadata))).prediction == "v_prediction"
+
+
+def test_all_hashes_are_those_that_the_writer_recorded(path: Path) -> None:
+    np = pytest.importorskip("numpy")
+    from safetensors.numpy import save
+
+    from loratui.lora_file.metadata import with_hashes
+
+    tensors = {
+        f"{UNET}.lora_down.weight": np.arange(4 * 300_000, dtype=np.float32).reshape(4, -1),
+        f"{UNET}.lora_up.weight": np.ones((8, 4), np.float32),
+    }
+    metadata = {"ss_output_name": 'emi "é" \n\t 絵', "modelspec.title": "left out of the window"}
+    complete = with_hashes(metadata, lambda chosen: save(tensors, chosen))
+    hashes = summarise(written(path, save(tensors, complete))).hashes
+    assert hashes.legacy == hashes.recorded_legacy == complete["sshs_legacy_hash"]
+    assert hashes.model == complete["sshs_model_hash"]
+    assert hashes.short == complete["sshs_model_hash"][:12]
+    assert hashes.auto_v2 == file_sha256(path)[:10].upper()
 
 
 def test_a_dora_is_told(path: Path, craft: Any) -> None:
@@ -136,8 +245,6 @@ def test_changed_weights_are_told(path: Path, craft: Any) -> None:
     ("name", "kind"),
     [
         ("model.diffusion_model.input_blocks.0.0.weight", "checkpoint"),
-        ("unet.down_blocks.0.attn1.to_q.lora_A.weight", "diffusers"),
-        ("lora_unet_mid_block.hada_w1_a", "LyCORIS"),
         ("emb_params", "embedding"),
         ("something", "other names"),
     ],

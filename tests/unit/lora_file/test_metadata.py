@@ -190,6 +190,27 @@ def test_stable_diffusion_2_is_told_apart(prediction: Any, version: str, archite
     assert metadata["modelspec.prediction_type"] == said
 
 
+@pytest.mark.parametrize(("prediction", "said"), [("epsilon", "epsilon"), ("v_prediction", "v")])
+def test_sdxl_is_told_by_one_version_whatever_it_predicts(prediction: Any, said: str) -> None:
+    metadata = training_metadata(profile(), MANIFEST, BaseFacts("xl", "sdxl", prediction), PROGRESS)
+    assert metadata["ss_v2"] == "False"
+    assert metadata["ss_base_model_version"] == "sdxl_base_v1-0"
+    assert metadata["modelspec.architecture"] == "stable-diffusion-xl-v1-base/lora"
+    assert metadata["modelspec.implementation"] == "https://github.com/Stability-AI/generative-models"
+    assert metadata["modelspec.prediction_type"] == said
+    # SDXL reads the last layer but one at any setting.
+    assert metadata["ss_clip_skip"] == "None"
+    assert "modelspec.encoder_layer" not in metadata
+
+
+def test_stable_diffusion_1_that_predicts_v_and_ends_in_noise_says_so() -> None:
+    base = BaseFacts("v", "sd1", "v_prediction", zero_terminal_snr=True)
+    metadata = training_metadata(profile(), MANIFEST, base, PROGRESS)
+    assert metadata["ss_base_model_version"] == "sd_v1_v"
+    assert metadata["modelspec.architecture"] == "stable-diffusion-v1/lora"
+    assert metadata["ss_zero_terminal_snr"] == "True"
+
+
 @pytest.mark.parametrize(
     ("name", "told"),
     [

@@ -18,6 +18,32 @@ def test_unet_key_is_the_path_with_underscores() -> None:
     assert kohya_key("unet", path) == "lora_unet_down_blocks_0_attentions_1_transformer_blocks_0_attn1_to_out_0"
 
 
+def test_sdxl_is_named_in_the_original_layout_and_numbers_its_text_encoders() -> None:
+    path = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+    assert kohya_key("unet", path, "sdxl") == "lora_unet_input_blocks_4_1_transformer_blocks_0_attn1_to_q"
+    layer = "encoder.layers.0.self_attn.q_proj"
+    assert kohya_key("text_encoder", layer, "sdxl") == TEXT_KEY.replace("lora_te_", "lora_te1_")
+    for path in (layer, f"text_model.{layer}"):
+        assert kohya_key("text_encoder_2", path, "sdxl") == TEXT_KEY.replace("lora_te_", "lora_te2_")
+    assert kohya_key("text_encoder_2", "text_projection", "sdxl") == "lora_te2_text_projection"
+
+
+def test_small_models_of_sdxls_kind_are_numbered_by_their_own_blocks() -> None:
+    modules = [
+        Module("down_blocks.0.resnets.0", "ResnetBlock2D"),
+        Module("down_blocks.0.resnets.0.conv1", "Conv2d", (3, 3)),
+        Module("down_blocks.0.downsamplers.0", "Downsample2D"),
+        Module("down_blocks.0.downsamplers.0.conv", "Conv2d", (3, 3)),
+        Module("down_blocks.1.attentions.0", "Transformer2DModel"),
+        Module("down_blocks.1.attentions.0.proj_in", "Linear"),
+    ]
+    assert [target.key for target in lora_targets("unet", modules, conv=True, family="sdxl")] == [
+        "lora_unet_input_blocks_1_0_in_layers_2",
+        "lora_unet_input_blocks_2_0_op",
+        "lora_unet_input_blocks_3_1_proj_in",
+    ]
+
+
 UNET = [
     Module("", "UNet2DConditionModel"),
     Module("conv_in", "Conv2d", (3, 3)),
