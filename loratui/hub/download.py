@@ -16,11 +16,12 @@ from huggingface_hub import hf_hub_download, snapshot_download
 from tqdm.std import tqdm  # type: ignore[import-untyped]
 
 from loratui.errors import BaseModelError
-from loratui.hub.cache import cached, partial_bytes
+from loratui.hub.cache import cached, partial_bytes, snapshot
 from loratui.hub.large_files import LARGE_BYTES, bring_large_files
 from loratui.hub.listing import lacking_sizes, list_repository, wanted_sizes
 from loratui.hub.location import BaseLocation, Report
 from loratui.hub.refusals import base_model_error, is_hub_failure
+from loratui.hub.repository import is_complete
 from loratui.hub.room import check_room
 
 
@@ -43,6 +44,9 @@ def fetch_from_hub(location: BaseLocation, report: Report | None, others: Iterab
 
 def _download(location: BaseLocation, report: Report | None, others: Iterable[tuple[Path, int]]) -> Path:
     listing = list_repository(location)
+    here = snapshot(location.repo_id, listing.commit)
+    if not location.filename and here is not None and is_complete(here):
+        return here  # perhaps in the other precision than the one that would be fetched
     lacking = lacking_sizes(location, listing)
     total = sum(lacking.values())
     check_room(location, max(0, total - partial_bytes(location.repo_id)), others)

@@ -5,6 +5,7 @@ descriptor that it inherited. Any signal ends it, and what has come is kept. Wri
 such words can quote tokens.
 """
 
+import contextlib
 import json
 import os
 import sys
@@ -17,7 +18,6 @@ from loratui.hub.models import fetch, locate
 from loratui.locks import write_holder
 
 _SECONDS_BETWEEN_LINES = 0.5
-_TOKENIZER_FILES = ["tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt"]
 
 
 class Journal:
@@ -65,19 +65,11 @@ def main(base: str, journal_path: Path, lock: int) -> int:
 
 def _bring_tokenizer() -> None:
     """A single file holds no tokenizer: have CLIP's here too, so that nothing is left to fetch."""
-    from huggingface_hub import snapshot_download
+    from loratui.hub.tokenizer_files import single_file_tokenizer
 
-    from loratui.hub.refusals import is_hub_failure
-    from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_tokenizer
-
-    if cached_clip_tokenizer() is not None:
-        return
-    try:
-        snapshot_download(TOKENIZER_REPOSITORIES[0][0], allow_patterns=_TOKENIZER_FILES)
-    except Exception as failure:
-        # The base itself is here; whoever needs the tokenizer asks again, and says what is wrong.
-        if not is_hub_failure(failure):
-            raise
+    # The base itself is here; whoever needs the tokenizer asks again, and says what is wrong.
+    with contextlib.suppress(BaseModelError):
+        single_file_tokenizer("")
 
 
 if __name__ == "__main__":

@@ -12,10 +12,12 @@ from huggingface_hub import errors as hub_errors
 
 from loratui.errors import BaseModelError
 from loratui.hub.asking import SECONDS_TO_ANSWER, answer_json, silence_the_library
-from loratui.hub.family import UNKNOWN, Family, checkpoint_family, directory_family
+from loratui.hub.family import directory_family
+from loratui.hub.kinds import UNKNOWN, Family
 from loratui.hub.known import Known, remember
 from loratui.hub.listing import Listing, lacking_sizes, list_repository, wanted_sizes
 from loratui.hub.location import BaseLocation
+from loratui.hub.recognition import checkpoint_family
 from loratui.hub.refusals import base_model_error, is_hub_failure, page_of
 
 

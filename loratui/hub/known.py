@@ -5,10 +5,10 @@ A convenience: nothing depends on it, and what cannot be read is as good as neve
 
 import hashlib
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from loratui.hub.family import Family
+from loratui.hub.kinds import Family
 from loratui.hub.location import BaseLocation
 from loratui.kept_facts import keep_facts, read_facts
 from loratui.paths import data_directory
@@ -49,8 +49,10 @@ def remembered(location: BaseLocation) -> Known | None:
     """What was kept; None where the hub was never asked."""
     values = read_facts(_path(location))
     try:
-        family = Family(**values.pop("family"))
-        known = Known(family=family, **values)
+        told = values.pop("family")
+        if set(told) != {field.name for field in fields(Family)}:
+            return None  # another version wrote it, which knew other families
+        known = Known(family=Family(**told), **values)
     except (TypeError, KeyError):
         return None
     return known if isinstance(known.size, int) else None

@@ -13,7 +13,7 @@ from loratui.hub.asking import SECONDS_TO_ANSWER
 from loratui.hub.cache import repository_folder, snapshot
 from loratui.hub.location import BaseLocation
 from loratui.hub.refusals import no_such_file
-from loratui.hub.repository import wanted_files
+from loratui.hub.repository import is_complete, wanted_files
 
 Gate = Literal["", "auto", "manual"]
 
@@ -78,6 +78,8 @@ def lacking_sizes(location: BaseLocation, listing: Listing) -> dict[str, int]:
         BaseModelError: as `wanted_sizes`.
     """
     there = snapshot(location.repo_id, listing.commit)
+    if not location.filename and there is not None and is_complete(there):
+        return {}
     blobs = repository_folder(location.repo_id) / "blobs"
 
     def is_here(name: str) -> bool:

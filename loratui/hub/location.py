@@ -13,10 +13,20 @@ FORMS = (
     "A base is a Hugging Face id (owner/name), owner/repo/file.safetensors or its URL, a diffusers folder "
     "(it holds model_index.json), a .safetensors file, or demo."
 )
+# Lets torch read nothing but tensors; what refuses that is not to be trusted.
+CONVERSION = (
+    "python -c 'import sys, torch; from safetensors.torch import save_file; "
+    'd = torch.load(sys.argv[1], "cpu", weights_only=True); d = d.get("state_dict", d); '
+    'save_file({k: v.clone().contiguous() for k, v in d.items() if hasattr(v, "shape")}, sys.argv[2])\' '
+    "OLD.ckpt NEW.safetensors"
+)
 CONVERT = (
     "Pickled files can run code when they are opened: get its .safetensors version, or convert it once with "
-    "AUTOMATIC1111 (Checkpoint Merger, one model, format safetensors) or huggingface.co/spaces/safetensors/convert."
+    "AUTOMATIC1111 (Checkpoint Merger, one model, format safetensors), huggingface.co/spaces/safetensors/convert, or, "
+    f"in a container without network or personal files: {CONVERSION}"
 )
+QUANTISED = (".gguf", ".ggml")
+USE_FULL = "A LoRA is trained on full weights: get the .safetensors version in fp16, bf16 or fp32."
 SIGN_IN = "sign in on this computer with `hf auth login`"
 # Repositories that left the hub, and where the same files are maintained.
 RETIRED = {

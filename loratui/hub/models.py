@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import loratui
 from loratui.errors import BaseModelError
-from loratui.hub.location import CONVERT, FORMS, PICKLED, BaseLocation, Report
+from loratui.hub.location import CONVERT, FORMS, PICKLED, QUANTISED, USE_FULL, BaseLocation, Report
 from loratui.safe_text import printable
 
 __all__ = ["BaseLocation", "Report", "fetch", "locate"]
@@ -98,6 +98,8 @@ def _from_path(path: Path) -> BaseLocation:
         raise BaseModelError(f"The folder {shown} is not a diffusers model: it has no model_index.json.", _inside(path))
     if path.suffix.lower() in PICKLED:
         raise BaseModelError(f"{shown} is a pickled checkpoint ({path.suffix}); only .safetensors is read.", CONVERT)
+    if path.suffix.lower() in QUANTISED:
+        raise BaseModelError(f"{shown} is a quantised model ({path.suffix}).", USE_FULL)
     if not path.exists():
         raise BaseModelError(f"{shown} is a link to something that is not there.", "Mend the link, or name the file.")
     if not path.is_file() or path.suffix.lower() != ".safetensors":
@@ -160,6 +162,8 @@ def _hub(repo_id: str, filename: str, revision: str) -> BaseLocation:
     name = f"{repo_id}/{filename}"
     if filename.lower().endswith(PICKLED):
         raise BaseModelError(f"{printable(name)} is a pickled checkpoint; only .safetensors is read.", CONVERT)
+    if filename.lower().endswith(QUANTISED):
+        raise BaseModelError(f"{printable(name)} is a quantised model.", USE_FULL)
     if not filename.lower().endswith(".safetensors") or any(part in ("", ".", "..") for part in filename.split("/")):
         raise BaseModelError(f"{printable(name)} does not name a .safetensors file.", FORMS)
     return BaseLocation("hub_file", name, repo_id=repo_id, filename=filename, revision=revision)

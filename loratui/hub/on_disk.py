@@ -11,7 +11,8 @@ from pathlib import Path
 
 from loratui.errors import BaseModelError
 from loratui.hub.cache import cached_repositories, snapshot
-from loratui.hub.family import Family, family_of
+from loratui.hub.family import family_of
+from loratui.hub.kinds import Family
 from loratui.hub.models import locate
 from loratui.hub.presence import size_on_disk
 from loratui.hub.repository import is_complete
@@ -57,7 +58,7 @@ def bases_on_disk(install_to: Iterable[str] = (), home: Path | None = None) -> l
     seen: set[Path] = set()
     for base in (*_in_cache(), *_in_tools(install_to, home or Path.home())):
         real = base.path.resolve()
-        if real not in seen and base.family.name not in ("LoRA", "VAE"):
+        if real not in seen and not base.family.is_part:
             seen.add(real)
             found.append(base)
     return found

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from loratui.hub.cache import cached, partial_bytes
-from loratui.hub.family import UNKNOWN, Family, family_of
+from loratui.hub.checkpoint import native_resolution
+from loratui.hub.family import family_of
+from loratui.hub.kinds import UNKNOWN, Family, usual_resolution
 from loratui.hub.known import remembered
 from loratui.hub.location import RETIRED, BaseLocation
 from loratui.hub.models import locate
+from loratui.safe_text import printable
+
+if TYPE_CHECKING:
+    from loratui.profile.schema import Model
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,7 @@ class Presence:
         note: Why it cannot be trained on, or what else a person should know; "" for nothing.
         is_usable: False when it is known that it cannot be trained on.
         needs_config: It can be, once model.config names a diffusers folder of its kind.
+        needs_vae: It can be, once model.vae names a VAE.
     """
 
     location: BaseLocation
@@ -35,6 +43,13 @@ class Presence:
     note: str
     is_usable: bool = True
     needs_config: bool = False
+    needs_vae: bool = False
+
+    def suits(self, model: "Model") -> bool:
+        """Whether it can be trained with the other settings of `model`, as far as is known."""
+        if not self.is_usable:
+            return False
+        return bool(model.config or not self.needs_config) and bool(model.vae or not self.needs_vae)
 
 
 def presence(base: str) -> Presence:
@@ -53,18 +68,12 @@ def presence(base: str) -> Presence:
         note = f"It was taken off the hub; the same model is maintained as {moved}." if moved else ""
         return Presence(location, False, None, None, None, UNKNOWN.name, note, is_usable=not moved)
     to_fetch = max(0, known.size - partial_bytes(location.repo_id))
-    note = _sentence(location, known.family)
-    return Presence(
-        location,
-        False,
-        None,
-        to_fetch,
-        known.size,
-        known.family.name,
-        note,
-        known.family.is_usable,
-        known.family.needs_config,
-    )
+    return _told(location, known.family, None, to_fetch, known.size)
+
+
+def native_side(found: Presence) -> int | None:
+    """The side in pixels that a base was made for: by its files where they are here, else by its family."""
+    return usual_resolution(found.family) if found.path is None else native_resolution(found.path)
 
 
 def size_on_disk(path: Path) -> int:
@@ -81,9 +90,19 @@ def size_on_disk(path: Path) -> int:
 
 
 def _present(location: BaseLocation, path: Path, family: Family) -> Presence:
-    size, note = size_on_disk(path), _sentence(location, family)
-    return Presence(location, True, path, 0, size, family.name, note, family.is_usable, family.needs_config)
+    return _told(location, family, path, 0, size_on_disk(path))
 
 
-def _sentence(location: BaseLocation, family: Family) -> str:
-    return f"{location.name} is {family.what}." if family.what else ""
+def _told(location: BaseLocation, family: Family, path: Path | None, to_fetch: int, size: int) -> Presence:
+    return Presence(
+        location,
+        path is not None,
+        path,
+        to_fetch,
+        size,
+        family.name,
+        family.about(printable(location.name)),
+        family.is_usable,
+        family.needs_config,
+        family.needs_vae,
+    )

@@ -6,7 +6,7 @@ Knows nothing of sections, files or how an error is shown: a refusal is a `Value
 import math
 import re
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
@@ -158,6 +158,20 @@ def _lora_at_strength(text: str) -> str:
     return text
 
 
+SamplerName = Literal[
+    "Euler a",
+    "Euler",
+    "DPM++ 2M",
+    "DPM++ 2M Karras",
+    "DPM++ 2M SDE",
+    "DPM++ 2M SDE Karras",
+    "Heun",
+    "DPM2",
+    "DPM2 Karras",
+    "DPM2 a",
+    "DDIM",
+    "UniPC",
+]
 PlainText = Annotated[str, AfterValidator(_plain)]
 FilledText = Annotated[str, AfterValidator(_not_empty), AfterValidator(_plain)]
 NameOrEmpty = Annotated[str, AfterValidator(_name_or_empty)]

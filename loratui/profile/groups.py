@@ -21,7 +21,7 @@ BASIC = {
     "dataset.path": "10 to 50 varied pictures",
     "output.name": "<lora:NAME:0.8> uses it",
     "output.directory": "gets the LoRA and the grid",
-    "dataset.resolution": "512 for SD 1.5",
+    "dataset.resolution": "512 for SD 1.5, 1024 for SDXL",
     "training.batch_size": "1 to 2 on 8 GB, 4 on 12 GB",
     "training.epochs": "10 to 20 for a small set",
 }

@@ -21,6 +21,7 @@ from loratui.profile.fields import (
     PlainText,
     Prompt,
     Resolution,
+    SamplerName,
     Seed,
     Seeds,
     SizeOrZero,
@@ -52,16 +53,28 @@ class Model(Section):
     config: PlainText = setting(
         "",
         "Configs and tokenizer",
-        "For a single-file base that is no ordinary SD 1.x, or offline: a diffusers folder that has its configs and "
-        "tokenizer. Empty: Stable Diffusion 1.x.",
+        "For a single-file base of unusual shape, or offline: a diffusers folder that has its configs and tokenizer. "
+        "Empty: those of the file's family, which come with loratui.",
     )
     clip_skip: int = setting(
-        1, "CLIP skip", "By kohya's count: 1 is the last layer. 2 for anime bases that ask for it.", ge=1, le=12
+        1,
+        "CLIP skip",
+        "By kohya's count: 1 is the last layer. 2 for anime bases that ask for it. SDXL always reads the last layer "
+        "but one, as in kohya's trainer and A1111, whatever stands here.",
+        ge=1,
+        le=12,
     )
     prediction: Literal["auto", "epsilon", "v_prediction"] = setting(
         "auto",
         "Prediction type",
-        "auto reads it from the base. Single files do not say: set v_prediction for SD 2 768.",
+        "auto reads it from the base: a folder's scheduler, a file's markers, or how an SD 2 file's UNet behaves. Set "
+        "it where an SDXL file predicts v but does not say so.",
+    )
+    zero_terminal_snr: Literal["auto", "on", "off"] = setting(
+        "auto",
+        "Zero terminal SNR",
+        "Whether the noisiest step is pure noise, as with NoobAI-XL v-pred and its kin. auto reads it from the base; "
+        "on only with v_prediction.",
     )
 
 
@@ -86,7 +99,7 @@ class Dataset(Section):
     resolution: Resolution = setting(
         512,
         "Resolution",
-        "Side of the training square in pixels, a multiple of 8; kohya's '512,512' is understood. 512 for SD 1.5.",
+        "Side of the training square in pixels, a multiple of 8; '512,512' is read too. 512 for SD 1.5, 1024 for SDXL.",
         ge=32,
         le=4096,
     )
@@ -97,7 +110,11 @@ class Dataset(Section):
         256, "Smallest bucket side", "In pixels; not above the resolution.", ge=8, le=8192
     )
     max_bucket_reso: Pixels = setting(
-        1024, "Largest bucket side", "In pixels; not under the resolution.", ge=8, le=8192
+        1024,
+        "Largest bucket side",
+        "In pixels; not under the resolution, of which twice is usual: 2048 for SDXL.",
+        ge=8,
+        le=8192,
     )
     bucket_reso_steps: Pixels = setting(64, "Bucket step", "Bucket sides are multiples of this.", ge=8, le=1024)
     bucket_no_upscale: bool = setting(False, "Never enlarge", "Keep small pictures at their own size in small buckets.")
@@ -263,8 +280,8 @@ class Comparison(Section):
     guidance: float = setting(
         7.0, "Guidance", "CFG scale: 5 to 9 are usual; 1 ignores the negative prompt.", ge=1, le=50
     )
-    sampler: Literal["Euler a", "Euler", "DPM++ 2M", "DPM++ 2M Karras", "DDIM", "UniPC"] = setting(
-        "Euler a", "Sampler", "As AUTOMATIC1111 names them."
+    sampler: SamplerName = setting(
+        "Euler a", "Sampler", "As AUTOMATIC1111 names them. Heun and DPM2 take twice as long a step."
     )
     width: SizeOrZero = setting(0, "Width", "In pixels, a multiple of 8; 0: the training resolution.", ge=0, le=4096)
     height: SizeOrZero = setting(0, "Height", "In pixels, a multiple of 8; 0: the training resolution.", ge=0, le=4096)
@@ -304,6 +321,11 @@ class Profile(BaseModel):
                 f"dataset.resolution ({dataset.resolution}) must lie between dataset.min_bucket_reso "
                 f"({dataset.min_bucket_reso}) and dataset.max_bucket_reso ({dataset.max_bucket_reso}), "
                 "or dataset.bucketing be false"
+            )
+        if self.model.prediction == "epsilon" and self.model.zero_terminal_snr == "on":
+            raise ValueError(
+                "model.zero_terminal_snr is on, which needs model.prediction v_prediction or auto: of pure noise an "
+                "epsilon-prediction has no picture to tell"
             )
         if accelerate.machine_rank >= accelerate.machines:
             raise ValueError(

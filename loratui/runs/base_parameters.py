@@ -18,6 +18,7 @@ class Parameters:
     """Parameters of the parts that a training loads.
 
     Attributes:
+        text_encoder: Of all text encoders.
         counted: Whether they were counted in the base's own files.
     """
 
@@ -33,13 +34,15 @@ class Parameters:
 
 
 # Counted on the models that diffusers and transformers build from the published configurations of
-# stable-diffusion-v1-5 and stable-diffusion-2-1.
+# stable-diffusion-v1-5, stable-diffusion-2-1 and stable-diffusion-xl-base-1.0.
 OF_FAMILY = {
     "SD 1.x": Parameters(859_520_964, 123_060_480, 83_653_863),
     "SD 2.x": Parameters(865_910_724, 340_387_840, 83_653_863),
+    "SDXL": Parameters(2_567_463_684, 123_060_480 + 694_659_840, 83_653_863),
 }
-_DIRECTORIES = ("unet", "text_encoder", "vae")
-_PREFIXES = ("model.diffusion_model.", "cond_stage_model.", "first_stage_model.")
+# The same parts in a diffusers directory, and as tensors of a single file begin.
+_DIRECTORIES = (("unet",), ("text_encoder", "text_encoder_2"), ("vae",))
+_PREFIXES = (("model.diffusion_model.",), ("cond_stage_model.", "conditioner.embedders."), ("first_stage_model.",))
 
 
 def parameters_of(found: Presence) -> Parameters | None:
@@ -58,11 +61,12 @@ def family_of(found: Presence) -> str:
 
 def _counted(path: Path) -> Parameters | None:
     if path.is_dir():
-        counts = [_in_directory(path / name) for name in _DIRECTORIES]
+        counts = [sum(_in_directory(path / name) for name in names) for names in _DIRECTORIES]
     else:
         tensors = read_header(path).tensors
         counts = [
-            sum(_size(tensor) for name, tensor in tensors.items() if name.startswith(prefix)) for prefix in _PREFIXES
+            sum(_size(tensor) for name, tensor in tensors.items() if name.startswith(prefixes))
+            for prefixes in _PREFIXES
         ]
     unet, text_encoder, vae = counts
     return Parameters(unet, text_encoder, vae, counted=True) if unet and text_encoder else None

@@ -16,9 +16,10 @@ from loratui.hub.models import BaseLocation
 from loratui.hub.presence import Presence
 from loratui.profile.schema import Profile
 from loratui.runs.base_parameters import Parameters
+from loratui.runs.lora_size import lora_bytes
 from loratui.runs.measured import Measurement, cpu_name, recall, shape_of_step, whole_seconds
 from loratui.runs.memory import lora_memory
-from loratui.runs.plan import lora_bytes, saved_epochs
+from loratui.runs.plan import saved_epochs
 
 
 @dataclass(frozen=True)
@@ -105,7 +106,7 @@ def estimate(
         seconds=seconds,
         memory=memory,
         memory_is_measured=measured is not None,
-        file=lora_bytes(profile, base.location),
+        file=lora_bytes(profile, base),
         files=None if epochs is None else len(saved_epochs(profile, epochs)) + 1,
     )
 

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loratui.dataset.captions import as_prompt
 from loratui.dataset.manifest import Manifest
 from loratui.errors import LoratuiError, RunError
 from loratui.kept_facts import read_facts
@@ -57,11 +58,11 @@ def kept_strength(run: RunDirectory) -> Kept | None:
 
 
 def activation_text(run: RunDirectory) -> str:
-    """The trigger word; without one, the tag with which all captions begin; "" where they begin differently."""
+    """The trigger word, as a prompt; without one, the tag with which all captions begin; "" where they differ."""
     if trigger := run.read_profile().dataset.trigger:
-        return trigger
+        return as_prompt(trigger)
     with contextlib.suppress(LoratuiError):
-        return _common_tag(run.read_manifest())
+        return as_prompt(_common_tag(run.read_manifest()))
     return ""
 
 

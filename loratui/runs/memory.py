@@ -10,11 +10,11 @@ from loratui.dataset.buckets import Size
 from loratui.hub.presence import Presence
 from loratui.profile.schema import Profile
 from loratui.runs.base_parameters import OF_FAMILY, Parameters, family_of
-from loratui.runs.plan import bytes_of, lora_parameters
+from loratui.runs.lora_size import bytes_of, lora_parameters
 
-# Activations of Stable Diffusion 1.5 for one picture of 512 × 512 with half-precision LoRA factors, counted on the
-# graph of a step. Stable Diffusion 2 has the same blocks of the same widths.
-_ACTIVATION_BYTES = 886 << 20
+# Activations for one picture of 512 × 512 with half-precision LoRA factors, counted on the graph of a step; that of
+# SDXL at 1024 × 1024, a quarter of it. Stable Diffusion 2 has the same blocks of the same widths as 1.5.
+_ACTIVATION_BYTES = {"SD 1.x": 886 << 20, "SD 2.x": 886 << 20, "SDXL": 1610 << 20}
 _ACTIVATION_PIXELS = 512 * 512
 _LARGEST_DIFFERENCE = 0.05
 # Of a trained parameter in fp32: itself, its gradient and AdamW's two moments, which take a byte each in 8 bits.
@@ -44,10 +44,11 @@ class Memory:
 def lora_memory(profile: Profile, base: Presence, parameters: Parameters, bucket: Size, *, half: bool) -> Memory | None:
     """Memory of a step that trains the LoRA of `profile`.
 
-    - frozen: UNet and text encoder, 2 bytes a parameter, 4 without half precision; the VAE is put away after the
+    - frozen: UNet and text encoders, 2 bytes a parameter, 4 without half precision; the VAE is put away after the
       pictures are encoded;
     - trained: 16 bytes for each parameter of the LoRA, its copy in the base's precision, and the gradient of that;
-    - activations: 886 MiB for a picture of 512 × 512, in proportion to pixels and pictures, twice that in fp32.
+    - activations: 886 MiB for a picture of 512 × 512, 6.3 GiB for one of 1024 × 1024 on SDXL, in proportion to pixels
+      and pictures, twice that in fp32.
 
     Args:
         profile: The settings.
@@ -60,7 +61,7 @@ def lora_memory(profile: Profile, base: Presence, parameters: Parameters, bucket
     if activations is None:
         return None
     width = 2 if half else 4
-    trained = lora_parameters(profile, base.location) * (_TRAINED_BYTES[profile.training.optimizer] + 2 * width)
+    trained = lora_parameters(profile, base) * (_TRAINED_BYTES[profile.training.optimizer] + 2 * width)
     return Memory((parameters.unet + parameters.text_encoder) * width, trained, activations)
 
 
@@ -91,10 +92,11 @@ def dreambooth_bytes(profile: Profile, parameters: Parameters) -> int:
 
 
 def _activations(profile: Profile, base: Presence, parameters: Parameters, bucket: Size, half: bool) -> int | None:
-    family = OF_FAMILY.get(family_of(base))
+    name = family_of(base)
+    family = OF_FAMILY.get(name)
     if family is None or profile.training.gradient_checkpointing:
         return None
     if abs(parameters.unet - family.unet) > family.unet * _LARGEST_DIFFERENCE:
         return None
     pixels = bucket[0] * bucket[1] * profile.training.batch_size
-    return _ACTIVATION_BYTES * pixels // _ACTIVATION_PIXELS * (1 if half else 2)
+    return _ACTIVATION_BYTES[name] * pixels // _ACTIVATION_PIXELS * (1 if half else 2)

@@ -13,25 +13,26 @@ from pathlib import Path
 from loratui.dataset.captions import PROMPTS_FROM_CAPTIONS
 from loratui.dataset.checks import Report
 from loratui.dataset.manifest import Manifest, freeze
+from loratui.dataset.problems import Problem
 from loratui.dataset.schedule import steps_per_epoch, total_steps
 from loratui.environment.gpu import has_amd_driver, visible_gpus
 from loratui.errors import BaseModelError, RunError
+from loratui.hub.checkpoint import check_vae, read_checkpoint
 from loratui.hub.models import BaseLocation, fetch, locate
+from loratui.hub.presence import Presence, presence
 from loratui.lora_file.install import lora_folder
 from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
+from loratui.runs.base_parameters import family_of
 from loratui.runs.launcher import check_accelerate
+from loratui.runs.lora_size import lora_bytes, lora_parameters
 from loratui.runs.places import DiskNeed, check_room, check_writable
+from loratui.runs.plan_warnings import plan_warnings
 from loratui.safe_text import printable
 
-# LoRA parameters for each unit of rank on Stable Diffusion 1.x, summed over the shapes of kohya's targets.
-_UNET_PER_RANK = 428_000
-_UNET_PER_RANK_WITH_CONV = 528_000
-_UNET_PER_CONV_RANK = 544_000
-_TEXT_ENCODER_PER_RANK = 166_000
-_DEMO_SHARE = 0.1
-_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+# Numbers by which a word of a caption is kept.
+_TEXT_WIDTHS = {"SD 1.x": 768, "SD 2.x": 1024, "SDXL": 2048}
 # Two resume checkpoints are kept while a third is written.
 _STATES = 3
 
@@ -58,7 +59,11 @@ class PlannedBucket:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run would do; `manifest` is what it would train on, so that nothing is read twice."""
+    """What a run would do; `manifest` is what it would train on, so that nothing is read twice.
+
+    Attributes:
+        warnings: What to think over, although the run can go on.
+    """
 
     name: str
     base: BaseLocation
@@ -74,6 +79,7 @@ class Plan:
     steps: int
     files: tuple[Path, ...]
     disk: tuple[DiskNeed, ...]
+    warnings: tuple[Problem, ...] = ()
 
 
 def make_plan(profile: Profile, report: Report) -> Plan:
@@ -87,7 +93,13 @@ def make_plan(profile: Profile, report: Report) -> Plan:
         LoratuiError: the base is not there, an output cannot be written, or a disk is too small.
     """
     base = _present(profile.model.base)
+    found = presence(profile.model.base)
+    if not found.suits(profile.model):
+        raise BaseModelError(found.note)
+    _check_noise(profile, found)
     _check_named(profile)
+    if profile.model.vae and (vae := locate(profile.model.vae)).path is not None:
+        check_vae(vae.path)
     output = Path(profile.output.directory)
     check_writable(output, "output.directory")
     check_writable(runs_directory(), "LORATUI_HOME")
@@ -105,8 +117,8 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     files = _files(profile, output, saved)
     _check_files(files)
     disk = (
-        DiskNeed(output, _output_bytes(profile, base, len(files))),
-        DiskNeed(runs_directory(), _run_bytes(profile, manifest) + _STATES * _state_bytes(profile, base)),
+        DiskNeed(output, _output_bytes(profile, found, len(files))),
+        DiskNeed(runs_directory(), _run_bytes(profile, manifest, found) + _STATES * _state_bytes(profile, found)),
     )
     check_room(disk)
     trained = [image for image in manifest.images if not image.regularisation]
@@ -125,6 +137,7 @@ def make_plan(profile: Profile, report: Report) -> Plan:
         steps=steps,
         files=files,
         disk=disk,
+        warnings=plan_warnings(profile, found, manifest),
     )
 
 
@@ -134,6 +147,19 @@ def _present(base: str) -> BaseLocation:
     if location.path is not None:
         fetch(location)
     return location
+
+
+def _check_noise(profile: Profile, base: Presence) -> None:
+    """Refuse a schedule that ends in pure noise for a base that is known to predict the noise."""
+    model = profile.model
+    if model.zero_terminal_snr != "on" or model.prediction != "auto" or base.path is None:
+        return
+    if read_checkpoint(base.path).prediction == "epsilon":
+        raise BaseModelError(
+            f"model.zero_terminal_snr is on, but {printable(base.location.name)} predicts the noise (epsilon), and of "
+            "pure noise there is no picture to be had by that.",
+            "Set it to auto, or model.prediction to v_prediction where the base was trained so.",
+        )
 
 
 def _check_named(profile: Profile) -> None:
@@ -223,41 +249,21 @@ def _check_files(files: Iterable[Path]) -> None:
             )
 
 
-def _output_bytes(profile: Profile, base: BaseLocation, files: int) -> int:
+def _output_bytes(profile: Profile, base: Presence, files: int) -> int:
     grid = _grid_bytes(profile) if profile.comparison.enabled else 0
     return lora_bytes(profile, base) * files + grid
 
 
-def _state_bytes(profile: Profile, base: BaseLocation) -> int:
+def _state_bytes(profile: Profile, base: Presence) -> int:
     """A resume checkpoint: masters and AdamW's two moments in fp32."""
     return lora_parameters(profile, base) * 3 * 4
 
 
-def lora_bytes(profile: Profile, base: BaseLocation) -> int:
-    """About the size of one LoRA file."""
-    return lora_parameters(profile, base) * bytes_of(profile)
-
-
-def bytes_of(profile: Profile) -> int:
-    """Bytes of a parameter in the files that the run writes."""
-    return _BYTES[profile.output.precision]
-
-
-def lora_parameters(profile: Profile, base: BaseLocation) -> int:
-    """About how many parameters the LoRA has."""
-    network = profile.network
-    unet = _UNET_PER_RANK_WITH_CONV if network.conv_rank else _UNET_PER_RANK
-    parameters = network.rank * unet + network.conv_rank * _UNET_PER_CONV_RANK
-    if network.train_text_encoder:
-        parameters += network.rank * _TEXT_ENCODER_PER_RANK
-    return int(parameters * _DEMO_SHARE) if base.kind == "demo" else parameters
-
-
-def _run_bytes(profile: Profile, manifest: Manifest) -> int:
-    """Cached VAE moments (8 channels at an eighth of the side, fp32) and text (77 × 768, fp32), cells of the grid."""
+def _run_bytes(profile: Profile, manifest: Manifest, base: Presence) -> int:
+    """Cached VAE moments (8 channels at an eighth of the side, fp32) and text (77 × its width, fp32), the grid."""
     pixels = sum(image.placement.bucket[0] * image.placement.bucket[1] for image in manifest.images)
     moments = pixels // 64 * 8 * 4 * (2 if profile.dataset.flip else 1)
-    text = len(manifest.images) * (profile.dataset.max_token_length + 2) * 768 * 4
+    text = len(manifest.images) * (profile.dataset.max_token_length + 2) * _TEXT_WIDTHS.get(family_of(base), 768) * 4
     return moments + text + (_grid_bytes(profile) if profile.comparison.enabled else 0)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 
 from loratui.errors import LoratuiError
 from loratui.hub.cache import cached
-from loratui.hub.family import native_resolution
+from loratui.hub.checkpoint import native_resolution
+from loratui.hub.kinds import usual_resolution
+from loratui.hub.known import remembered
 from loratui.hub.models import locate
 from loratui.profile.schema import Dataset
 from loratui.tui.background import OneAtATime
@@ -35,7 +37,7 @@ class Natives:
 
 
 def read_natives(new: str, old: str) -> Natives:
-    """Read from the disk what the bases were made for; may take a while."""
+    """Read from the disk what the bases were made for, or what the hub told of their family; may take a while."""
     return Natives(_native(new), _native(old), _complaint(new))
 
 
@@ -99,6 +101,9 @@ def _native(base: str) -> int | None:
     try:
         location = locate(base)
         path = location.path or cached(location)
-        return native_resolution(path) if path is not None else None
+        if path is not None:
+            return native_resolution(path)
+        known = remembered(location)
+        return usual_resolution(known.family.name) if known is not None else None
     except (LoratuiError, OSError):
         return None

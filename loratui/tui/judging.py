@@ -54,6 +54,6 @@ def lacking_of_model(profile: "Profile") -> tuple[str, ...] | None:
         return (error.what,)
     except OSError:
         return None
-    if not found.is_usable or (found.needs_config and not profile.model.config):
+    if not found.suits(profile.model):
         return (found.note,)
     return () if found.here else None

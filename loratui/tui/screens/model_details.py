@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from loratui.hub.downloads import DownloadProgress
     from loratui.hub.gate import Answer
     from loratui.hub.presence import Presence
+    from loratui.profile.schema import Model
 
 _BAR = 24
 _ANOTHER = (
@@ -62,14 +63,14 @@ class BaseFacts:
         return self.presence.here or not self.presence.is_usable or bool(self.answer or self.refusal)
 
 
-def lacking(row: BaseRow, facts: BaseFacts, *, has_config: bool) -> list[str]:
+def lacking(row: BaseRow, facts: BaseFacts, model: "Model") -> list[str]:
     """What the step still lacks with this base: nothing when it is here, or when the training can fetch it."""
     if row.complaint:
         return [row.complaint.splitlines()[0]]
     found = facts.presence
     if found is None:
         return []
-    if not found.is_usable or (found.needs_config and not has_config):
+    if not found.suits(model):
         return [found.note]
     if found.here:
         return []

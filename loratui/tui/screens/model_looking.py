@@ -211,5 +211,4 @@ class ModelLooking(StepScreen):
         facts = self._known.of(base)
         if row is None or not self.session.name or not facts.is_settled(row):
             return
-        has_config = bool(self.session.profile.model.config)
-        self.session.set_unmet(self.STEP, lacking(row, facts, has_config=has_config))
+        self.session.set_unmet(self.STEP, lacking(row, facts, self.session.profile.model))

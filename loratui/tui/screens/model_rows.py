@@ -11,7 +11,7 @@ from loratui.errors import BaseModelError
 from loratui.profile.schema import DEFAULT_BASE
 from loratui.quantities import disk_size
 from loratui.safe_text import printable
-from loratui.tui.fitting import cut_start
+from loratui.tui.fitting import cut, cut_start
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.widgets.changing_lines import Line, Role
 
@@ -74,7 +74,7 @@ def find_rows(chosen: str, named: Iterable[str], install_to: Iterable[str]) -> l
             base.size,
             _PLACES.get(base.place, base.place),
             usable=base.family.is_usable,
-            note=f"{printable(base.name)} is {base.family.what}." if base.family.what else "",
+            note=base.family.about(printable(base.name)),
         )
         for base in bases_on_disk(install_to)
     ]
@@ -142,4 +142,4 @@ def percent(download: "DownloadProgress") -> int:
 
 def _columns(name: str, family: str, size: str, where: str, width: int, glyphs: Glyphs) -> str:
     room = max(8, min(width - 4 - _FAMILY - _SIZE - _WHERE - 3, 72))
-    return f"{cut_start(name, room, glyphs, pad=True)} {family:<{_FAMILY}}{size:>{_SIZE}}  {where}"
+    return f"{cut_start(name, room, glyphs, pad=True)} {cut(family, _FAMILY, glyphs, pad=True)}{size:>{_SIZE}}  {where}"

@@ -16,7 +16,8 @@ from loratui.tui.session import Session
 from loratui.tui.widgets.changing_lines import Line, plain
 
 HELP = (
-    "The LoRA is trained on one base and works best on its family: Stable Diffusion 1.x and 2.x can be trained here. "
+    "The LoRA is trained on one base and works best on its family: Stable Diffusion 1.x, 2.x and XL can be trained "
+    "here. "
     "Train on what you will generate with, or on plain Stable Diffusion 1.5, from which most anime and photo models of "
     "the family descend.\n\n"
     "Bases of the Hugging Face cache, of A1111, Forge and ComfyUI are found by themselves. A gated base has a page "

@@ -50,7 +50,8 @@ def sentence(event: Event) -> tuple[str, Role]:
             return "the worker started, to draw pictures", "faint"
         case "base":
             told = [str(event[key]) for key in ("family", "device", "precision") if event.get(key)]
-            return f"base {event.get('name', '?')} loaded ({', '.join(told)})", "faint"
+            tokenizer = f". {event['tokenizer']}" if event.get("tokenizer") else ""
+            return f"base {event.get('name', '?')} loaded ({', '.join(told)}){tokenizer}", "faint"
         case "training":
             return (
                 f"a LoRA of {event.get('modules', '?')} layers is trained for {event.get('steps', '?')} steps",

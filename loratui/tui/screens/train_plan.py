@@ -68,7 +68,7 @@ def intend(order: Order, progress: Callable[[int, int], None]) -> Intention:
         missing = []
         for base in bases_of(prepared.profile):
             here = presence(base)
-            if not here.is_usable:
+            if not here.is_usable and base != prepared.profile.model.vae:
                 return Intention(prepared, BaseModelError(here.note, "Choose another base."))
             if not here.here:
                 missing.append(Missing(here.location.name, here.bytes_to_fetch))
@@ -170,6 +170,7 @@ def _reasons(intention: Intention, unmet: Mapping[str, Sequence[str]], width: in
     said: list[tuple[str, str]] = []
     if intention.prepared is not None:
         said += [("", note) for note in intention.prepared.notes]
+        said += [("4 Settings", warning.message) for warning in intention.prepared.plan.warnings]
         if problems := _problems(intention.prepared):
             said.append(("3 Pictures", f"{problems}; the training would go on without what they name"))
         if intention.is_slow:

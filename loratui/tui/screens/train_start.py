@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from loratui.dataset.examining import examine_elsewhere
 from loratui.errors import BaseModelError, RunError
+from loratui.generation.check import check_kinds
 from loratui.hub.downloads import DownloadProgress, find_download, start_download
 from loratui.hub.presence import presence
 from loratui.orders.preparing import Order, Prepared, bases_of, create_all, prepare_each
@@ -94,7 +95,7 @@ def bring_bases(prepared: Prepared, tell: Tell) -> None:
     """See to it that every base is on this computer.
 
     Raises:
-        BaseModelError: one of them cannot be brought, or its download was cancelled.
+        LoratuiError: one of them cannot be brought, its download was cancelled, or it does not belong with the others.
     """
     for base in bases_of(prepared.profile):
         here = presence(base)
@@ -112,6 +113,8 @@ def bring_bases(prepared: Prepared, tell: Tell) -> None:
                 progress.what or f"The download of {name} ended before it was done.",
                 progress.todo or "Enter goes on with it; what came is kept.",
             )
+    if prepared.profile.comparison.enabled:
+        check_kinds(prepared.profile.model, prepared.profile.comparison)
 
 
 def stop_download(base: str) -> None:

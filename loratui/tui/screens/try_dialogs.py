@@ -8,6 +8,7 @@ from textual.app import App
 
 from loratui.dataset.problems import counted
 from loratui.errors import LoratuiError
+from loratui.generation.prompt import parse_prompt
 from loratui.hub.presence import presence
 from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST, comparison
@@ -28,7 +29,10 @@ _ADD, _REMOVE, _BASE, _OTHER_BASE = "add", "remove ", "base ", "other base"
 
 async def ask_prompt(app: App[int], trial: Trial) -> Changes | None:
     """Another prompt; None when it stays."""
-    text = "What the picture shows. The trigger word calls the character; <lora:…> tags name other LoRAs (O adds them)."
+    text = (
+        "What the picture shows. The trigger word calls the character; (word:1.2) weighs a word; <lora:…> tags name "
+        "other LoRAs (O adds them)."
+    )
     said = await app.push_screen_wait(Entry("Prompt", text, trial.wish.prompt, check=_prompt_complaint))
     return {"prompt": said} if said and said != trial.wish.prompt else None
 
@@ -160,6 +164,7 @@ def _strength_complaint(strength: str) -> str:
 def _prompt_complaint(prompt: str) -> str:
     try:
         comparison({"prompts": [prompt]})
+        parse_prompt(prompt)
     except LoratuiError as error:
         return error.what
     return ""

@@ -14,7 +14,7 @@ from tests.functional.wizard.model_bases import LARGE, TOKEN, WORK
 from tests.small_dataset import small_profile, write_pictures
 from tests.small_project import processes_of
 from tests.stand_in_worker import TRIES, put_in_place
-from tests.unit.hub.checkpoints import SDXL, diffusers_files, write_checkpoint, write_in_cache
+from tests.unit.hub.checkpoints import INPAINTING, diffusers_files, write_checkpoint, write_in_cache
 from tests.unit.hub.in_process import use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub
 
@@ -40,7 +40,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("loratui.hub.on_disk._SHARED_PARENTS", ())
     write_in_cache(tmp_path / "hf", "emi/cached", diffusers_files())
     write_checkpoint(tmp_path / "webui_forge" / "models" / "Stable-diffusion" / "counterfeit.safetensors")
-    write_checkpoint(tmp_path / "ComfyUI" / "models" / "checkpoints" / "xl.safetensors", SDXL)
+    write_checkpoint(tmp_path / "ComfyUI" / "models" / "checkpoints" / "xl.safetensors", INPAINTING)
     new_profile("emi", small_profile(Path("demo"), tmp_path / "pictures", tmp_path / "output"))
     return tmp_path
 

@@ -6,6 +6,9 @@ import pytest
 from textual import events
 from textual.widgets import Input
 
+from loratui.hub.kinds import Family
+from loratui.hub.known import Known, remember
+from loratui.hub.models import locate
 from loratui.profile.schema import Profile
 from loratui.profile.store import load_profile
 from loratui.tui.base_choice import choose_base, read_natives
@@ -50,6 +53,20 @@ def test_a_directory_says_its_size(session: Session, tiny_base_directory: Path) 
     complaint, remark = choose_base(session, base, read_natives(base, session.profile.model.base))
     assert complaint == ""
     assert "32 × 32" in remark
+
+
+def test_a_base_on_the_hub_says_its_size_by_its_family(session: Session) -> None:
+    remember(locate("emi/xl"), Known(7_000_000_000, Family("SDXL")))
+    complaint, remark = choose_base(session, "emi/xl")
+    assert complaint == ""
+    assert "1024 × 1024" in remark
+    dataset = load_profile("emi").dataset
+    assert (dataset.resolution, dataset.min_bucket_reso, dataset.max_bucket_reso, dataset.bucket_reso_steps) == (
+        1024,
+        256,
+        2048,
+        64,
+    )
 
 
 async def test_on_settings_the_resolution_follows_too_and_that_is_said(session: Session) -> None:

@@ -23,8 +23,8 @@ from tests.wizard import at_mode, paste, screen_text, session_of, until, wizard
 
 async def test_bases_on_the_disk_are_listed_and_enter_takes_one(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
-        assert (await see(pilot, "emi/cached")).split()[1:] == ["SD", "1.x", "478", "B", "HF", "cache"]
-        assert (await see(pilot, "counterfeit ")).split()[1:] == ["SD", "1.x", "1.3", "kB", "Forge"]
+        assert (await see(pilot, "emi/cached")).split()[1:] == ["SD", "1.x", "571", "B", "HF", "cache"]
+        assert (await see(pilot, "counterfeit ")).split()[1:] == ["SD", "1.x", "2.3", "kB", "Forge"]
         assert "✓ demo" in await see(pilot, "built in")
         await pilot.press("home", "enter")
         assert "✓ emi/cached" in await see(pilot, "✓ emi/cached")
@@ -59,7 +59,7 @@ async def test_what_cannot_be_trained_is_shown_and_not_taken(hub: StubHub) -> No
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "xl ")
         await pilot.press("end", "up")
-        await see(pilot, "is an SDXL checkpoint")
+        await see(pilot, "is an inpainting model")
         await pilot.press("enter")
         await pilot.pause(0.1)
         assert load_profile("emi").model.base == "demo"

@@ -69,7 +69,7 @@ async def test_no_line_is_cut(size: tuple[int, int]) -> None:
         for whole in (
             "✓ stable-diffusion-v1-5/stable-diffusion-v1-5 ",
             "HF cache",
-            "On this computer, 478 B, in the Hugging Face cache.",
+            "On this computer, 571 B, in the Hugging Face cache.",
             "Hugging Face: nobody is signed in; only gated and private bases need it.",
         ):
             assert any(whole in line for line in text), whole

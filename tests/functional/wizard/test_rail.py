@@ -4,7 +4,7 @@ from pathlib import Path
 
 from loratui.tui.session import Session
 from tests.small_dataset import write_pictures
-from tests.unit.hub.checkpoints import SDXL, write_checkpoint
+from tests.unit.hub.checkpoints import INPAINTING, write_checkpoint
 from tests.wizard import screen_text, session_of, until, wizard
 
 LACKING = "Still to do: no pictures yet"
@@ -27,7 +27,7 @@ def test_a_change_of_what_a_step_judges_makes_its_state_unknown_before_anybody_i
 
 async def test_another_base_is_judged_although_its_step_is_not_in_front(profile: str, tmp_path: Path) -> None:
     usable = write_checkpoint(tmp_path / "usable.safetensors")
-    other = write_checkpoint(tmp_path / "other.safetensors", SDXL)
+    other = write_checkpoint(tmp_path / "other.safetensors", INPAINTING)
     async with wizard(profile=profile, mode="model") as pilot:
         session = session_of(pilot)
         await until(pilot, lambda: session.unmet("model") == ())
@@ -35,7 +35,8 @@ async def test_another_base_is_judged_although_its_step_is_not_in_front(profile:
         session.change("model.base", str(other))
         assert session.unmet("model") is None
         await until(pilot, lambda: session.unmet("model"))
-        assert session.unmet("model") == ("other is an SDXL checkpoint.",)
+        (lacking,) = session.unmet("model")
+        assert lacking.startswith("other is an inpainting model: its UNet takes 9 channels.")
         assert "2 Model!" in screen_text(pilot)[0]
         session.change("model.base", str(usable))
         await until(pilot, lambda: session.unmet("model") == ())
@@ -70,12 +71,12 @@ async def test_a_refused_plan_marks_the_step_that_mends_it_until_it_is_mended(pr
 
 
 async def test_a_refused_plan_marks_the_base(profile: str, tmp_path: Path) -> None:
-    other = write_checkpoint(tmp_path / "other.safetensors", SDXL)
+    other = write_checkpoint(tmp_path / "other.safetensors", INPAINTING)
     async with wizard(profile=profile, mode="train") as pilot:
         session = session_of(pilot)
         session.change("model.base", str(other))
         await until(pilot, lambda: session.unmet("model"))
-        assert "SDXL" in str(session.unmet("model"))
+        assert "inpainting" in str(session.unmet("model"))
 
 
 async def test_leaving_says_what_is_lacking_on_home_too(profile: str) -> None:

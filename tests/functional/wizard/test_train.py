@@ -8,6 +8,7 @@ import pytest
 from loratui.profile.store import load_profile, profile_path, write_profile
 from tests.small_dataset import write_pictures
 from tests.stand_in_nvml import stand_in_nvml
+from tests.unit.hub.checkpoints import SDXL, write_checkpoint
 from tests.wizard import see, session_of, wizard
 
 
@@ -81,3 +82,24 @@ async def test_a_base_that_is_not_here_is_said_before_the_start(profile: str) ->
 
     async with wizard(profile=profile, mode="train") as pilot:
         await see(pilot, "first", "emi/tiny-model is brought from Hugging Face")
+
+
+async def test_the_plan_warns_of_a_resolution_far_below_the_bases_own(profile: str, tmp_path: Path) -> None:
+    changed = load_profile(profile)
+    changed.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", SDXL))
+    write_profile(changed, profile_path(profile), profile)
+
+    async with wizard(profile=profile, mode="train") as pilot:
+        lines = await see(pilot, "xl was made for 1024 × 1024")
+
+    assert "4 Settings: Trained at" in "\n".join(lines)
+
+
+async def test_a_separate_vae_is_no_base_and_not_refused_as_one(profile: str, tmp_path: Path) -> None:
+    changed = load_profile(profile)
+    vae = {"encoder.conv_in.weight": (8, 3, 3, 3)}
+    changed.model.vae = str(write_checkpoint(tmp_path / "vae.safetensors", vae))
+    write_profile(changed, profile_path(profile), profile)
+
+    async with wizard(profile=profile, mode="train") as pilot:
+        await see(pilot, "Enter starts the training")

@@ -20,6 +20,7 @@ from loratui.errors import BaseModelError
 from loratui.hub.models import locate
 from loratui.hub.room import check_room
 from tests.permissions import bound_by_permissions
+from tests.unit.hub.checkpoints import sdxl_files
 from tests.unit.hub.stub_hub import COMMIT, StubHub
 
 TOKEN = "hf_thisIsNotARealTokenAtAll"
@@ -119,6 +120,18 @@ def closed_endpoint() -> str:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{unused.getsockname()[1]}"
+
+
+def test_an_sdxl_that_is_here_in_full_precision_is_not_fetched_again_in_half(tmp_path: Path) -> None:
+    full = sdxl_files(ending=".safetensors")
+    with StubHub({"emi/xl": full}) as hub:
+        (first,) = ask(["emi/xl"], tmp_path, hub.endpoint)
+        hub.repositories = {"emi/xl": {**full, **sdxl_files()}}
+        (second,) = ask(["emi/xl"], tmp_path, hub.endpoint)
+        (elsewhere,) = ask(["emi/xl"], tmp_path / "another", hub.endpoint)
+    assert files_below(Path(first["path"])) == set(full)
+    assert second == {"path": first["path"], "reports": []}
+    assert files_below(Path(elsewhere["path"])) == set(sdxl_files())
 
 
 def test_only_what_is_needed_is_downloaded_and_then_found_without_the_hub(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from loratui.hub.cache import PARTIAL_ENDING, cached, partial_bytes, repository_
 from loratui.hub.downloads import Download, find_download, list_downloads, start_download
 from loratui.hub.models import fetch, locate
 from loratui.hub.room import check_room
-from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, cached_clip_tokenizer
+from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, single_file_tokenizer
 from loratui.locks import holder, is_held, take_lock
 from loratui.paths import data_directory
 from tests.permissions import bound_by_permissions
@@ -154,9 +154,9 @@ def test_a_single_file_comes_with_the_tokenizer_that_it_lacks(hub: StubHub) -> N
     download = start_download("emi/mixes/mix.safetensors")
     until(lambda: ended(download))
     assert download.progress().state == "finished"
-    folder = cached_clip_tokenizer()
-    assert folder is not None
-    assert {path.name for path in folder.iterdir()} == {"vocab.json", "merges.txt"}
+    found = single_file_tokenizer("")
+    assert (found.source, found.name) == ("the cache", clip)
+    assert {path.name for path in found.folder.iterdir()} == {"vocab.json", "merges.txt"}
 
 
 def test_only_bases_on_the_hub_are_downloaded(hub: StubHub) -> None:

@@ -1,5 +1,6 @@
 """What the hub is asked before a download, and what of it is kept."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from loratui.errors import BaseModelError
 from loratui.hub.gate import ask_hub
 from loratui.hub.models import locate
 from loratui.hub.presence import presence
-from tests.unit.hub.checkpoints import SDXL, checkpoint, diffusers_files
+from loratui.paths import data_directory
+from tests.unit.hub.checkpoints import LORA, SDXL, checkpoint, diffusers_files, sdxl_files
 from tests.unit.hub.in_process import use_endpoint, use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub
 
@@ -47,7 +49,30 @@ def test_a_file_on_the_hub_tells_its_family_from_its_first_bytes(hub: StubHub) -
     answer = ask_hub(locate("emi/mixes/xl.safetensors"))
     assert answer.known.family.name == "SDXL"
     assert hub.ranges == ["bytes=0-100000"]
-    assert presence("emi/mixes/xl.safetensors").note == "emi/mixes/xl.safetensors is an SDXL checkpoint."
+    told = presence("emi/mixes/xl.safetensors")
+    assert (told.note, told.is_usable, told.family) == ("", True, "SDXL")
+
+
+def test_a_file_on_the_hub_that_is_no_base_says_what_to_do(hub: StubHub) -> None:
+    hub.repositories = {"emi/mixes": {"emi.safetensors": checkpoint(LORA, padding=300_000)}}
+    assert not ask_hub(locate("emi/mixes/emi.safetensors")).known.family.is_usable
+    told = presence("emi/mixes/emi.safetensors")
+    assert not told.is_usable
+    assert told.note.startswith("emi/mixes/emi.safetensors is a LoRA, not a base. Name the base")
+
+
+def test_an_sdxl_repository_is_asked_for_one_set_of_weights(hub: StubHub) -> None:
+    half = sdxl_files()
+    beside = {
+        "sd_xl_base_1.0.safetensors": bytes(5_000),
+        "unet/diffusion_pytorch_model.safetensors": bytes(7_000),
+        "vae_1_0/diffusion_pytorch_model.safetensors": bytes(3_000),
+        "unet/openvino_model.bin": bytes(1_000),
+    }
+    hub.repositories = {"emi/xl": {**half, **sdxl_files(ending=".safetensors"), **beside}}
+    answer = ask_hub(locate("emi/xl"))
+    assert answer.known.family.name == "SDXL"
+    assert answer.lacking == sum(map(len, half.values()))
 
 
 def test_a_gated_base_names_the_page_until_the_conditions_are_accepted(
@@ -97,3 +122,12 @@ def test_without_a_network_it_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     use_endpoint("http://127.0.0.1:9", tmp_path, monkeypatch)
     with pytest.raises(BaseModelError, match="the hub cannot be reached"):
         ask_hub(locate("emi/base"))
+
+
+def test_what_an_earlier_version_kept_is_asked_for_again(hub: StubHub) -> None:
+    ask_hub(locate("emi/mixes/xl.safetensors"))
+    (kept,) = (data_directory() / "hub").glob("*xl*.json")
+    values = json.loads(kept.read_text())
+    values["family"] = {"name": "SDXL", "what": "an SDXL checkpoint", "needs_config": False}
+    kept.write_text(json.dumps(values))
+    assert presence("emi/mixes/xl.safetensors").size is None

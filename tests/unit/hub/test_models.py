@@ -1,6 +1,7 @@
 """What a base model's name means, without any network."""
 
 import os
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from loratui.errors import BaseModelError
+from loratui.hub.location import CONVERSION
 from loratui.hub.models import BaseLocation, fetch, locate
+from loratui.lora_file.header import read_header
 from tests.permissions import bound_by_permissions
 from tests.unit.hub.checkpoints import write_checkpoint
 
@@ -140,6 +143,39 @@ def test_pickled_files_are_refused_with_the_way_to_convert_them(tmp_path: Path) 
     (tmp_path / "sd.ckpt").write_bytes(b"pickle")
     for base in (str(tmp_path / "sd.ckpt"), str(tmp_path / "gone.ckpt"), "o/r/sd.ckpt", "models/sd.ckpt"):
         assert "AUTOMATIC1111" in refusal(base).todo
+        assert "weights_only=True" in refusal(base).todo
+
+
+def test_the_command_that_converts_does_so_and_runs_nothing(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    old, new = tmp_path / "old.ckpt", tmp_path / "new.safetensors"
+    one = torch.ones(2, 3)
+    torch.save({"state_dict": {"a": one, "same": one, "turned": one.t(), "step": 5}}, old)
+    command = CONVERSION.replace("python", sys.executable, 1).replace("OLD.ckpt", str(old))
+    command = command.replace("NEW.safetensors", str(new))
+    subprocess.run(command, shell=True, check=True)
+    assert set(read_header(new).tensors) == {"a", "same", "turned"}
+    old.write_bytes(pickle.dumps({"state_dict": Trap(tmp_path / "sprung")}))
+    assert subprocess.run(command, shell=True, check=False, capture_output=True).returncode != 0
+    assert not (tmp_path / "sprung").exists()
+
+
+class Trap:
+    """What runs when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Path.touch, (self.path,)
+
+
+@pytest.mark.parametrize("base", ["o/r/flux-Q4.gguf", "{folder}/flux-Q4.gguf"])
+def test_quantised_files_are_refused_by_their_name(tmp_path: Path, base: str) -> None:
+    (tmp_path / "flux-Q4.gguf").write_bytes(b"GGUF")
+    error = refusal(base.format(folder=tmp_path))
+    assert "quantised" in error.what
+    assert "fp16" in error.todo
 
 
 def test_a_typing_slip_in_a_path_names_what_is_there(tmp_path: Path) -> None:

@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, tokenizer_folder
+from loratui.errors import BaseModelError
+from loratui.hub.tokenizer_files import TOKENIZER_REPOSITORIES, padding_of, single_file_tokenizer, tokenizer_folder
 from loratui.profile.schema import Model
+from tests.unit.hub.in_process import use_endpoint, use_stub
+from tests.unit.hub.stub_hub import StubHub
 
 
 @pytest.fixture(autouse=True)
@@ -67,6 +70,41 @@ def test_a_single_file_uses_clips_or_the_configured_one(tmp_path: Path, cache: P
     (tmp_path / "configs" / "tokenizer" / "tokenizer.json").write_text("{}")
     base.config = str(tmp_path / "configs")
     assert tokenizer_folder(base) == tmp_path / "configs" / "tokenizer"
+
+
+def test_a_single_file_says_where_its_tokenizer_is_from(tmp_path: Path, cache: Path) -> None:
+    xl, subfolder = TOKENIZER_REPOSITORIES[-1]
+    snapshot = put_into_cache(cache, xl, f"{subfolder}/vocab.json", f"{subfolder}/merges.txt")
+    found = single_file_tokenizer("")
+    assert (found.folder, found.source, found.name) == (snapshot / subfolder, "the cache", xl)
+    assert found.told == f"The tokenizer is that of {xl} (the cache)."
+    (tmp_path / "configs" / "tokenizer").mkdir(parents=True)
+    (tmp_path / "configs" / "tokenizer" / "tokenizer.json").write_text("{}")
+    assert single_file_tokenizer(str(tmp_path / "configs")).source == "model.config"
+
+
+def test_a_tokenizer_that_is_nowhere_is_brought_from_the_hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    repository, subfolder = TOKENIZER_REPOSITORIES[1]
+    files = {"vocab.json": b"{}", "merges.txt": b"#version", "model.safetensors": b"not wanted"}
+    hub_files = {f"{subfolder}/{name}": content for name, content in files.items()}
+    with StubHub({repository: hub_files}) as hub:  # the first repository is not there
+        use_stub(hub, tmp_path / "hf", monkeypatch)
+        found = single_file_tokenizer("")
+        assert (found.source, found.name) == ("the hub", repository)
+        assert {path.name for path in found.folder.iterdir()} == {"vocab.json", "merges.txt"}
+        assert single_file_tokenizer("").source == "the cache"
+
+
+def test_a_tokenizer_that_is_nowhere_at_all_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_endpoint("http://127.0.0.1:9", tmp_path, monkeypatch)
+    with pytest.raises(BaseModelError, match="holds no tokenizer") as caught:
+        single_file_tokenizer(str(tmp_path))
+    assert "model.config" in caught.value.todo
+
+
+def test_open_clip_fills_up_with_the_first_of_the_vocabulary() -> None:
+    assert padding_of("sd1", "text_encoder") == padding_of("sdxl", "text_encoder") == "<|endoftext|>"
+    assert padding_of("sd2", "text_encoder") == padding_of("sdxl", "text_encoder_2") == "!"
 
 
 def test_a_base_that_is_nothing_has_none() -> None:

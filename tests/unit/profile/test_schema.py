@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from loratui.errors import ProfileError
 from loratui.profile.fields import split_lora, valid_name
-from loratui.profile.schema import SECTIONS, Accelerate, Comparison, Dataset, Profile
+from loratui.profile.schema import SECTIONS, Accelerate, Comparison, Dataset, Model, Profile
 
 
 def changed(section: str, key: str, value: Any) -> Any:
@@ -179,3 +179,11 @@ def test_names_that_could_leave_their_folder_or_break_a_prompt_are_refused(name:
         valid_name(name)
     assert "\x1b" not in str(caught.value)
     assert caught.value.todo
+
+
+def test_a_schedule_that_ends_in_pure_noise_is_refused_with_epsilon() -> None:
+    for prediction in ("auto", "v_prediction"):
+        Profile(model=Model(prediction=prediction, zero_terminal_snr="on"))
+    Profile(model=Model(prediction="epsilon", zero_terminal_snr="off"))
+    with pytest.raises(ValidationError, match=r"zero_terminal_snr is on, which needs model\.prediction v_prediction"):
+        Profile(model=Model(prediction="epsilon", zero_terminal_snr="on"))

@@ -11,6 +11,7 @@ from loratui.profile.schema import Profile
 from loratui.runs.places import DiskNeed, check_room, check_writable
 from loratui.runs.plan import Plan, make_plan
 from tests.permissions import bound_by_permissions
+from tests.unit.hub.checkpoints import INPAINTING, LORA, SD1, SDXL, write_checkpoint
 
 
 @pytest.fixture
@@ -84,6 +85,18 @@ def test_a_base_that_is_not_there_is_refused(profile: Profile, tmp_path: Path) -
         plan_of(profile)
 
 
+def test_a_base_that_cannot_be_trained_is_refused_with_what_to_do(profile: Profile, tmp_path: Path) -> None:
+    profile.model.base = str(write_checkpoint(tmp_path / "inpaint.safetensors", INPAINTING))
+    with pytest.raises(BaseModelError, match=r"inpainting model.*Train on the plain SD 1\.x model"):
+        plan_of(profile)
+    pruned = {name: shape for name, shape in SD1.items() if not name.startswith("first_stage_model.")}
+    profile.model.base = str(write_checkpoint(tmp_path / "pruned.safetensors", pruned))
+    with pytest.raises(BaseModelError, match=r"without a VAE.*model\.vae"):
+        plan_of(profile)
+    profile.model.vae = "stabilityai/sd-vae-ft-mse"
+    assert plan_of(profile).steps > 0
+
+
 def test_a_vae_and_configs_that_are_not_there_are_refused_together(profile: Profile, tmp_path: Path) -> None:
     profile.model.vae, profile.model.config = str(tmp_path / "no-vae"), str(tmp_path / "no-configs")
     with pytest.raises(BaseModelError) as caught:
@@ -153,3 +166,49 @@ def test_a_stopped_check_makes_no_plan(profile: Profile, tmp_path: Path) -> None
     profile.dataset.path = str(tmp_path / "nowhere")
     with pytest.raises(LoratuiError, match="no folder"):
         plan_of(profile)
+
+
+def test_training_far_below_the_bases_own_size_is_warned_of(profile: Profile, tmp_path: Path) -> None:
+    assert plan_of(profile).warnings == ()
+    profile.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", SDXL))
+    profile.dataset.min_bucket_reso, profile.dataset.max_bucket_reso = 32, 2048
+    profile.dataset.resolution = 768
+    [warning] = plan_of(profile).warnings
+    assert warning.message == "Trained at 768 × 768; xl was made for 1024 × 1024."
+    assert "dataset.resolution to 1024" in warning.fix
+    profile.dataset.resolution = 776
+    assert plan_of(profile).warnings == ()
+
+
+def test_buckets_in_which_tall_and_wide_pictures_are_trained_small_are_warned_of(profile: Profile) -> None:
+    profile.dataset.max_bucket_reso = 64
+    [warning] = plan_of(profile).warnings
+    assert (
+        warning.message == "Buckets of at most 64 px train 1 tall or wide picture with down to 67% of the usual pixels."
+    )
+    assert "dataset.max_bucket_reso to 128" in warning.fix
+    for different in ({"bucketing": False}, {"bucket_no_upscale": True}, {"max_bucket_reso": 96}):
+        changed = profile.model_copy(deep=True)
+        for name, value in different.items():
+            setattr(changed.dataset, name, value)
+        assert plan_of(changed).warnings == ()
+    (Path(profile.dataset.path) / "5_emi_person" / "3.png").unlink()
+    assert plan_of(profile).warnings == ()
+
+
+def test_pure_noise_is_refused_for_a_base_that_predicts_it(profile: Profile, tmp_path: Path) -> None:
+    profile.model.base = str(write_checkpoint(tmp_path / "plain.safetensors", SD1))
+    profile.dataset.resolution = 512
+    profile.model.zero_terminal_snr = "on"
+    with pytest.raises(BaseModelError, match="zero_terminal_snr is on, but plain predicts the noise"):
+        plan_of(profile)
+    profile.model.prediction = "v_prediction"
+    assert plan_of(profile).steps > 0
+
+
+def test_what_is_no_vae_is_refused(profile: Profile, tmp_path: Path) -> None:
+    profile.model.vae = str(write_checkpoint(tmp_path / "detail.safetensors", LORA))
+    with pytest.raises(BaseModelError, match=r"The VAE detail\.safetensors cannot be used: it is a LoRA"):
+        plan_of(profile)
+    profile.model.vae = str(write_checkpoint(tmp_path / "vae.safetensors", {"encoder.conv_in.weight": (8, 3, 3, 3)}))
+    assert plan_of(profile).steps > 0

@@ -208,6 +208,8 @@ def test_the_activation_text_is_the_trigger_or_what_all_captions_begin_with(run:
     text = run.profile_path.read_text().replace('trigger = ""', 'trigger = "Emi girl"')
     run.profile_path.write_text(text)
     assert activation_text(run) == "Emi girl"
+    run.profile_path.write_text(text.replace("Emi girl", "Emi (girl)"))
+    assert activation_text(run) == r"Emi \(girl\)"
 
 
 def test_a_run_that_cannot_be_written_is_told(run: RunDirectory) -> None:

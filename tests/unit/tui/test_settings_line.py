@@ -77,7 +77,7 @@ def test_the_comparison_says_where_its_figures_come_from() -> None:
     page = comparison_page(Outlook(Profile(), CARD, base, OF_FAMILY["SD 1.x"]))
     for words in (
         "859.5 million",
-        "13.7 MB",
+        "13.6 MB",
         "2.1 GB",
         "about 3.7 GB",
         "those of SD 1.x",

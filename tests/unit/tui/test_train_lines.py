@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from loratui.command_line.telling import event_line
 from loratui.runs.directory import RunDirectory
 from loratui.runs.lock import hold_lock
 from loratui.tui.glyphs import ASCII, UNICODE, Glyphs
@@ -101,6 +102,16 @@ def test_every_event_that_matters_has_a_sentence_without_jargon() -> None:
         "stopped": "stopped at step 138, and saved",
         "finished": "finished after 3 min 43 s",
     }
+
+
+def test_a_loaded_base_says_which_tokenizer_it_took() -> None:
+    told = "The tokenizer is that of openai/clip-vit-large-patch14 (the cache)."
+    event = {"event": "base", "name": "anime", "family": "sd1", "device": "cuda", "precision": "bf16"}
+    assert sentence(event)[0] == "base anime loaded (sd1, cuda, bf16)"
+    assert sentence({**event, "tokenizer": ""})[0] == "base anime loaded (sd1, cuda, bf16)"
+    assert sentence({**event, "tokenizer": told})[0] == f"base anime loaded (sd1, cuda, bf16). {told}"
+    assert event_line(event) == "Base anime (sd1, cuda, bf16)"
+    assert event_line({**event, "tokenizer": told}) == f"Base anime (sd1, cuda, bf16). {told}"
 
 
 @pytest.mark.parametrize("kind", [*STARTING, *WORKING, *ENDING])
