@@ -16,6 +16,7 @@ from loratui.safe_text import printable
 MAX_BYTES = 1 << 20
 # A comparison without prompts of its own is drawn from this many captions.
 PROMPTS_FROM_CAPTIONS = 3
+_BRACKETS = re.compile(r"[\\()\[\]]")
 UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -85,6 +86,14 @@ def with_trigger(caption: str, trigger: str) -> str:
     if not trigger or re.search(rf"(?<!\w){re.escape(trigger)}(?!\w)", caption, re.IGNORECASE):
         return caption
     return f"{trigger}, {caption}" if caption else trigger
+
+
+def as_prompt(caption: str) -> str:
+    r"""`caption` as a prompt that means its very words: `emi (fate)` → `emi \(fate\)`.
+
+    Training takes captions as they stand, as kohya does unless told otherwise; prompts weigh words by brackets.
+    """
+    return _BRACKETS.sub(r"\\\g<0>", caption)
 
 
 def vary_caption(

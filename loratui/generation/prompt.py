@@ -1,7 +1,11 @@
 """The LoRA tags that people write into prompts, as AUTOMATIC1111 reads them: `<lora:NAME:TE[:UNET]>`.
 
-Knows only the text. Which file a name stands for, and what a tag does, is decided in `strength_grid`. Emphasis such as
-`(word:1.2)` is left in the text as it stands.
+Knows only the text. Which file a name stands for, and what a tag does, is decided in `combination`. Emphasis such as
+`(word:1.2)` is left in the text as it stands, for `diffusion.emphasis` to read. As in A1111 a backslash escapes no tag,
+and brackets in a LoRA's name are part of the name.
+
+AND in capitals, by which A1111 draws several prompts at once (composable diffusion), is refused: the UNet would have to
+run once for each. In a negative prompt it is a word, there as here.
 """
 
 import math
@@ -9,12 +13,14 @@ import re
 from dataclasses import dataclass
 from typing import NoReturn
 
+from loratui.diffusion.emphasis import parse_emphasis
 from loratui.errors import GenerationError
 from loratui.safe_text import printable
 
 # The expression of A1111's modules/extra_networks.py: any word, a colon, anything up to the next ">".
 _TAG = re.compile(r"<(\w+):([^>]+)>")
 _LEFT_OVER = re.compile(r"<lora:[^>]*>?", re.IGNORECASE)
+_AND = re.compile(r"\bAND\b")
 _SPACES = re.compile(r"[^\S\n]+")
 _SPACES_AT_LINE_END = re.compile(r" ?\n ?")
 _HOW_TO_WRITE = "Write it as <lora:NAME:0.8>, or <lora:NAME:0.8:0.6> for text encoder and UNet apart."
@@ -51,7 +57,8 @@ def parse_prompt(text: str) -> ParsedPrompt:
     positions; commas around a tag stay. White space is made single, which changes no token.
 
     Raises:
-        GenerationError: a tag is not complete, a strength is not a number, or it is not a LoRA's tag.
+        GenerationError: a tag is not complete, a strength is not a number, or it is not a LoRA's tag; the text joins
+            prompts with AND, or `parse_emphasis` refuses it.
     """
     loras: list[LoraTag] = []
 
@@ -62,7 +69,14 @@ def parse_prompt(text: str) -> ParsedPrompt:
     rest = _TAG.sub(take, text)
     if left_over := _LEFT_OVER.search(rest):
         _refuse(left_over.group(0), "is not complete", _HOW_TO_WRITE)
-    return ParsedPrompt(_SPACES_AT_LINE_END.sub("\n", _SPACES.sub(" ", rest)).strip(), tuple(loras))
+    if _AND.search(rest):
+        raise GenerationError(
+            "The prompt joins several prompts with AND, which is not understood here.",
+            "Write a comma or a small “and”, or make each of them a prompt of its own.",
+        )
+    rest = _SPACES_AT_LINE_END.sub("\n", _SPACES.sub(" ", rest)).strip()
+    parse_emphasis(rest)
+    return ParsedPrompt(rest, tuple(loras))
 
 
 def _read_tag(tag: str, kind: str, arguments: str) -> LoraTag:

@@ -22,6 +22,11 @@ from loratui.generation.prompt import LoraTag, ParsedPrompt, parse_prompt
         ("line one <lora:emi>\n second", "line one\nsecond", (LoraTag("emi"),)),
         ("<lora:my file (v2):1>", "", (LoraTag("my file (v2)"),)),
         ("I <3 this > that, (smile:1.2)", "I <3 this > that, (smile:1.2)", ()),
+        (r"\(a\) <lora:x:1> [b] BREAK c", r"\(a\) [b] BREAK c", (LoraTag("x"),)),
+        (r"a \<lora:x:1>", "a \\", (LoraTag("x"),)),
+        ("(a <lora:x (v2):0.5>:1.2)", "(a :1.2)", (LoraTag("x (v2)", 0.5, 0.5),)),
+        ("<lora:this AND that [a|b]:0.5>", "", (LoraTag("this AND that [a|b]", 0.5, 0.5),)),
+        ("ANDROID, SAND, a_AND_b, a and b", "ANDROID, SAND, a_AND_b, a and b", ()),
     ],
 )
 def test_tags_are_read_as_a1111_reads_them(prompt: str, text: str, loras: tuple[LoraTag, ...]) -> None:
@@ -48,6 +53,25 @@ def test_tags_are_read_as_a1111_reads_them(prompt: str, text: str, loras: tuple[
 )
 def test_a_malformed_tag_is_named(prompt: str, complaint: str) -> None:
     with pytest.raises(GenerationError, match=r"^The tag <") as caught:
+        parse_prompt(prompt)
+    assert complaint in caught.value.what
+    assert caught.value.todo
+
+
+@pytest.mark.parametrize(
+    ("prompt", "complaint"),
+    [
+        ("a cat AND a dog", "with AND"),
+        ("(a,AND,b:1.2) <lora:x:1>", "with AND"),
+        ("a [cat:dog:0.5]", "[cat:dog:0.5]"),
+        ("[word:1.2]", "[word:1.2]"),
+        ("[cat|dog]", "[cat|dog]"),
+        ("(a BREAK b)", "BREAK"),
+        ("(a:1.2.3)", "1.2.3"),
+    ],
+)
+def test_what_is_not_understood_is_refused_before_anything_is_drawn(prompt: str, complaint: str) -> None:
+    with pytest.raises(GenerationError) as caught:
         parse_prompt(prompt)
     assert complaint in caught.value.what
     assert caught.value.todo
