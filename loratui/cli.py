@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from loratui import __version__
+from loratui.command_line.lora_commands import lora_app
 from loratui.command_line.options import Auto, Detach, Force, Json, Overrides, Pictures
 from loratui.command_line.picture import Images
 from loratui.command_line.run_commands import queue_app, run_app
@@ -32,6 +33,7 @@ profile_app = typer.Typer(help="Saved profiles: new, list, show, path.", rich_ma
 app.add_typer(profile_app, name="profile")
 app.add_typer(run_app)
 app.add_typer(queue_app, name="queue")
+app.add_typer(lora_app, name="lora")
 
 
 class Theme(StrEnum):

@@ -145,7 +145,8 @@ class Worker:
         profile = self._run.read_profile()
         processes = Processes(choose_device(profile.accelerate.device))
         recipe = Recipe(self._run, self._events, self._requests, processes)
-        base = recipe.setup()
+        # The base has no other name here, so that the comparison can let it go before it loads another.
+        loaded = [recipe.setup()]
         recipe.train()
         processes.leave()
         if not processes.is_first:
@@ -158,7 +159,7 @@ class Worker:
         self._events.write("trained", **_figures(result))
         if profile.comparison.enabled:
             try:
-                figures["grid"] = self._compare("train", result.lora, result.epoch_files, [base], pace)
+                figures["grid"] = self._compare("train", result.lora, result.epoch_files, loaded, pace)
             except LoratuiError as error:
                 raise TrainingError(
                     f"The LoRA {result.lora} is trained and verified, but its comparison was not drawn: {error.what}",
@@ -183,7 +184,7 @@ class Worker:
         pace: "Pace | None" = None,
     ) -> str:
         """Draw the comparison; `loaded` may hold the run's base, which is taken out so that only one is in memory."""
-        from loratui.diffusion.base_model import load_base
+        from loratui.diffusion.loading import load_base
         from loratui.generation.of_run import compare_run
 
         profile = self._run.read_profile(task)

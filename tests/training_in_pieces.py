@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 
+from loratui.diffusion.base_model import BaseModel
 from loratui.profile.schema import Profile
 from loratui.runs.commands import commands_size
 from loratui.runs.directory import RunDirectory
@@ -41,6 +42,7 @@ class Training:
         before_forward: Hook | None = None,
         after_forward: Callable[[torch.nn.Module, Any, Any], None] | None = None,
         between: Callable[[Recipe], None] | None = None,
+        watch: Callable[[BaseModel], None] | None = None,
     ) -> TrainingResult:
         self.attempt += 1
         with EventWriter(self.run.events_path, self.attempt) as events:
@@ -55,6 +57,8 @@ class Training:
                 base.unet.register_forward_pre_hook(before_forward)
             if after_forward is not None:
                 base.unet.register_forward_hook(after_forward)
+            if watch is not None:
+                watch(base)
             if between is not None:
                 between(recipe)
             recipe.train()

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from loratui.generation.combination import LoraFile, Scene
+from loratui.generation.combination import NamedLora, Scene
 from loratui.generation.comparison_files import CELLS, BaseFacts, Cell, Row, publish_comparison
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
@@ -45,7 +45,7 @@ def write_random_lora(base: Path, path: Path, *, seed: int) -> None:
     import torch
     from safetensors.torch import save_file
 
-    from loratui.diffusion.base_model import load_base
+    from loratui.diffusion.loading import load_base
     from loratui.lora_file.naming import kohya_key
     from loratui.profile.schema import Model
 
@@ -70,7 +70,7 @@ def compared_run(folder: Path, root: Path, *, prompt: str = "Emi, girl, smiling,
     run = finished_run(base, folder, root, steps=2, random_loras=False)
     profile = run.read_profile()
     lora = Path(profile.output.directory) / "disc.safetensors"
-    row = Row(0, Scene(prompt, prompt, ()), 1, LoraFile(lora, "last", "0" * 64, "disc"), "base")
+    row = Row(0, Scene(prompt, prompt, ()), 1, NamedLora(lora, "last", "0" * 64, "disc"), "base")
     cells = []
     (run.comparison / CELLS).mkdir(parents=True)
     for column, strength in enumerate(profile.comparison.strengths):

@@ -28,6 +28,7 @@ def say_plan(plan: Plan, terminal: Terminal) -> None:
     )
     _say_files(plan, terminal)
     terminal.say(f"  about {disk_size(sum(need.bytes for need in plan.disk))} on disk")
+    say_problems(plan.warnings, terminal)
 
 
 def plan_fields(plan: Plan) -> dict[str, Any]:
@@ -46,6 +47,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "steps": plan.steps,
         "files": [str(file) for file in plan.files],
         "disk_bytes": {str(need.directory): need.bytes for need in plan.disk},
+        "warnings": [{"code": one.code, "message": one.message, "fix": one.fix} for one in plan.warnings],
     }
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from loratui.command_line.planning import say_plan, say_problems
 from loratui.command_line.terminal import Refused, Terminal
+from loratui.generation.check import check_kinds
 from loratui.hub.models import fetch, locate
 from loratui.orders.preparing import DatasetRefused, Order, Prepared, bases_of, prepare_each
 from loratui.profile.schema import Profile
@@ -29,10 +30,16 @@ def prepare(orders: Sequence[Order], force: bool, terminal: Terminal) -> list[Pr
 
 
 def fetch_bases(profile: Profile, terminal: Terminal, needs: Iterable[DiskNeed] = ()) -> None:
-    """Make sure that every base of a profile is on this computer; `needs` is what will be written besides."""
+    """Make sure that every base of a profile is on this computer; `needs` is what will be written besides.
+
+    Raises:
+        LoratuiError: one cannot be had or, now that it can be looked into, does not belong with the others.
+    """
     others = [(need.directory, need.bytes) for need in needs]
     for base in bases_of(profile):
         location = locate(base)
         if location.kind in ("hub", "hub_file"):
             terminal.say(f"Making sure that {location.name} is on this computer; a first download takes a while.")
         fetch(location, others=others)
+    if profile.comparison.enabled:
+        check_kinds(profile.model, profile.comparison)

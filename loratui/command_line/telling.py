@@ -75,7 +75,8 @@ def event_line(event: Event, quiet: bool = False) -> str:
     match event["event"]:
         case "base":
             where = ", ".join(str(event[key]) for key in ("family", "device", "precision") if event.get(key))
-            return f"Base {event.get('name', '?')}" + (f" ({where})" if where else "")
+            tokenizer = f". {event['tokenizer']}" if event.get("tokenizer") else ""
+            return f"Base {event.get('name', '?')}" + (f" ({where})" if where else "") + tokenizer
         case "validation" if not quiet:
             return f"epoch {number(event.get('epoch'), 'd')}: validation loss {number(event.get('loss'))}"
         case "saved" if not quiet:

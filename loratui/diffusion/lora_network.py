@@ -15,7 +15,7 @@ from torch import nn
 
 from loratui.diffusion import draws
 from loratui.diffusion.lora_layers import Adapter, remove, unwrapped_modules, wrap
-from loratui.lora_file.naming import Component, Module, lora_targets
+from loratui.lora_file.naming import BaseFamily, Component, Module, lora_targets
 from loratui.profile.schema import Network
 
 
@@ -25,7 +25,7 @@ class TrainedLayer:
 
     Attributes:
         key: kohya's name of it, the prefix of its three tensors in the file.
-        component: "unet" or "text_encoder".
+        component: Which of the base's models it is in.
         path: Module path below the component's model.
         rank: Rank of the factors.
         alpha: The file's alpha; the scale is alpha ÷ rank.
@@ -43,12 +43,15 @@ class TrainedLayer:
         return self.alpha / self.rank
 
 
-def trained_layers(components: Mapping[Component, nn.Module], network: Network) -> tuple[TrainedLayer, ...]:
+def trained_layers(
+    components: Mapping[Component, nn.Module], network: Network, family: BaseFamily = "sd1"
+) -> tuple[TrainedLayer, ...]:
     """Return the layers of `components` that kohya would train with these settings.
 
     Args:
-        components: The models to train: "unet", and "text_encoder" when it learns too.
+        components: The models to train: "unet", and the text encoders when they learn too.
         network: The profile's section: ranks and alphas.
+        family: Decides the layers' names in the file.
     """
     chosen = []
     for component, root in components.items():
@@ -56,7 +59,7 @@ def trained_layers(components: Mapping[Component, nn.Module], network: Network) 
             Module(path, type(module).__name__, getattr(module, "kernel_size", None))
             for path, module in unwrapped_modules(root)
         ]
-        for target in lora_targets(component, modules, conv=network.conv_rank > 0):
+        for target in lora_targets(component, modules, conv=network.conv_rank > 0, family=family):
             rank, alpha = (
                 (network.conv_rank, network.conv_alpha) if target.uses_conv_rank else (network.rank, network.alpha)
             )

@@ -66,11 +66,14 @@ def draw_batch(
     guided = settings.guidance > 1
     prompts = ([settings.negative_prompt] * len(seeds) if guided else []) + [prompt] * len(seeds)
     with torch.no_grad():
-        embeddings = encode_prompts(base.tokenizer, base.text_encoder, prompts, clip_skip=base.clip_skip)
+        told = encode_prompts(base, prompts)
+    cond, uncond = told[-len(seeds) :], told[: len(seeds)] if guided else None
+    if uncond is not None and base.family == "sdxl" and not settings.negative_prompt:
+        uncond = uncond.zeros()  # as A1111 and diffusers do it
     return sample(
         base,
-        embeddings[-len(seeds) :],
-        embeddings[: len(seeds)] if guided else None,
+        cond,
+        uncond,
         seeds=seeds,
         width=size[0],
         height=size[1],

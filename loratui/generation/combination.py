@@ -17,7 +17,7 @@ from loratui.safe_text import printable
 
 
 @dataclass(frozen=True)
-class LoraFile:
+class NamedLora:
     """A LoRA file and the names by which a prompt may call it: its stem and its `ss_output_name`.
 
     Attributes:
@@ -43,7 +43,7 @@ class LoraFile:
 class Companion:
     """Another LoRA at a fixed strength."""
 
-    lora: LoraFile
+    lora: NamedLora
     text_encoder: float
     unet: float
 
@@ -65,14 +65,14 @@ class Scene:
     companions: tuple[Companion, ...]
 
 
-def read_lora(path: Path, label: str = "") -> LoraFile:
+def name_lora(path: Path, label: str = "") -> NamedLora:
     """Read what a comparison says about a LoRA file.
 
     Raises:
         LoraFileError: it is missing or damaged.
     """
     header = read_header(path)
-    return LoraFile(path, label, model_hash(path), header.metadata.get("ss_output_name", ""))
+    return NamedLora(path, label, model_hash(path), header.metadata.get("ss_output_name", ""))
 
 
 def read_companions(entries: Sequence[str]) -> tuple[Companion, ...]:
@@ -85,7 +85,7 @@ def read_companions(entries: Sequence[str]) -> tuple[Companion, ...]:
     companions = []
     for entry in entries:
         path, strength = split_lora(entry)
-        companions.append(Companion(read_lora(Path(path).expanduser()), strength, strength))
+        companions.append(Companion(name_lora(Path(path).expanduser()), strength, strength))
     names = [companion.lora.name for companion in companions]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise GenerationError(
@@ -94,7 +94,7 @@ def read_companions(entries: Sequence[str]) -> tuple[Companion, ...]:
     return tuple(companions)
 
 
-def set_scene(prompt: str, own: Sequence[LoraFile], companions: Sequence[Companion]) -> Scene:
+def set_scene(prompt: str, own: Sequence[NamedLora], companions: Sequence[Companion]) -> Scene:
     """Find what a prompt's tags ask for.
 
     A companion has the strength of its tag, or without a tag that of `comparison.other_loras`. A tag that names the

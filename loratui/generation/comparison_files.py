@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loratui import __version__
-from loratui.generation.combination import LoraFile, Scene
+from loratui.generation.combination import NamedLora, Scene
 from loratui.generation.grid_picture import BANDS, GridRow, draw_grid, strength_label
 from loratui.generation.parameters import Parameters
 from loratui.generation.publish import publish
@@ -32,7 +32,7 @@ class Row:
     number: int
     scene: Scene
     seed: int
-    lora: LoraFile
+    lora: NamedLora
     base: str
 
 
@@ -188,5 +188,5 @@ def _cell(cell: Cell, directory: Path) -> dict[str, Any]:
     }
 
 
-def _lora(lora: LoraFile) -> dict[str, Any]:
+def _lora(lora: NamedLora) -> dict[str, Any]:
     return {"name": lora.name, "label": lora.label, "file": str(lora.path), "hash": lora.digest}

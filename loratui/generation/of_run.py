@@ -7,14 +7,15 @@ from pathlib import Path
 import torch
 
 from loratui.dataset.manifest import Manifest
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.loading import load_base
 from loratui.errors import GenerationError
-from loratui.generation.check import prompts_from_captions
+from loratui.generation.check import check_kinds, on_base, prompts_from_captions
 from loratui.generation.comparison_files import Cell, ComparisonResult
 from loratui.generation.publish import publish
 from loratui.generation.strength_grid import LoraEpoch, draw_comparison
 from loratui.lora_file.naming import versions
-from loratui.profile.schema import Model, Profile
+from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_landmarks
 from loratui.runs.history import fold
@@ -48,6 +49,7 @@ def compare_run(
 
     Raises:
         GenerationError: An epoch is asked for that was not saved, or the drawing cannot be made.
+        LoraFileError, BaseModelError: A LoRA or a base cannot be used, or they do not belong together.
     """
     settings = profile.comparison
     missing = [epoch for epoch in settings.epochs if epoch not in epoch_files]
@@ -58,6 +60,7 @@ def compare_run(
             "Choose among the saved ones, or train with a smaller training.save_every.",
         )
     files = [LoraEpoch(epoch_files[epoch], f"epoch {epoch}") for epoch in settings.epochs if epoch_files[epoch] != lora]
+    check_kinds(profile.model, settings, [*(file.path for file in files), lora])
     others = [
         lambda name=name: load_base(on_base(profile.model, name), device=device, dtype=dtype)
         for name in settings.other_bases
@@ -80,11 +83,6 @@ def compare_run(
         grid = directory / f"{lora.stem}-grid.png"
         _copy(result.grid, grid)
     return grid, result
-
-
-def on_base(model: Model, name: str) -> Model:
-    """The settings of another base: what belongs to the run's own base alone does not count there."""
-    return model.model_copy(update={"base": name, "vae": "", "prediction": "auto"})
 
 
 def put_beside(grid: Path, directory: Path, stem: str) -> Path:

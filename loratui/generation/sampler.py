@@ -1,4 +1,4 @@
-"""From prompt embeddings and a seed per row to pictures: the denoising loop over diffusers' schedulers.
+"""From prompts as the UNet is told them and a seed per row to pictures: the denoising loop over diffusers' schedulers.
 
 Knows nothing of LoRA: a caller that wants a strength per row sets it beforehand, for a UNet batch of 2 · B rows (first
 the negative half) when guidance is above 1, of B rows otherwise. `unet_rows` repeats a tensor that way.
@@ -10,6 +10,8 @@ whose configuration leaves the spacing open, as that of SD 1.5 does.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from inspect import signature
 from typing import Any
 
 import torch
@@ -18,28 +20,41 @@ from diffusers import (
     DPMSolverMultistepScheduler,
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
+    HeunDiscreteScheduler,
+    KDPM2AncestralDiscreteScheduler,
+    KDPM2DiscreteScheduler,
     UniPCMultistepScheduler,
 )
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning, PictureSizes, joined
 from loratui.errors import GenerationError
 
 OnStep = Callable[[int, int], None]
 
+_ZERO_SNR = "rescale_betas_zero_snr"
 _FROM_BASE = (
     "num_train_timesteps",
     "beta_start",
     "beta_end",
     "beta_schedule",
     "trained_betas",
-    "rescale_betas_zero_snr",
+    _ZERO_SNR,
 )
+_SMALLEST_SIGNAL = 2.0**-24
 _SOLVER = {"solver_order": 2, "algorithm_type": "dpmsolver++", "timestep_spacing": "linspace"}
+_STOCHASTIC_SOLVER = {**_SOLVER, "algorithm_type": "sde-dpmsolver++"}
 SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "Euler a": (EulerAncestralDiscreteScheduler, {"timestep_spacing": "linspace"}),
     "Euler": (EulerDiscreteScheduler, {"timestep_spacing": "linspace"}),
     "DPM++ 2M": (DPMSolverMultistepScheduler, _SOLVER),
     "DPM++ 2M Karras": (DPMSolverMultistepScheduler, {**_SOLVER, "use_karras_sigmas": True}),
+    "DPM++ 2M SDE": (DPMSolverMultistepScheduler, _STOCHASTIC_SOLVER),
+    "DPM++ 2M SDE Karras": (DPMSolverMultistepScheduler, {**_STOCHASTIC_SOLVER, "use_karras_sigmas": True}),
+    "Heun": (HeunDiscreteScheduler, {"timestep_spacing": "linspace"}),
+    "DPM2": (KDPM2DiscreteScheduler, {"timestep_spacing": "linspace"}),
+    "DPM2 Karras": (KDPM2DiscreteScheduler, {"timestep_spacing": "linspace", "use_karras_sigmas": True}),
+    "DPM2 a": (KDPM2AncestralDiscreteScheduler, {"timestep_spacing": "linspace"}),
     "DDIM": (
         DDIMScheduler,
         {"timestep_spacing": "leading", "steps_offset": 1, "clip_sample": False, "set_alpha_to_one": False},
@@ -50,8 +65,8 @@ SAMPLERS: dict[str, tuple[Any, dict[str, Any]]] = {
         {"timestep_spacing": "linspace", "solver_order": 3, "solver_type": "bh1", "final_sigmas_type": "sigma_min"},
     ),
 }
-# The only one that adds fresh noise at every step.
-_ANCESTRAL = ("Euler a",)
+# Those that add fresh noise at every step. A1111 draws that of the SDE kind on the card, so its pictures differ.
+_ANCESTRAL = ("Euler a", "DPM2 a", "DPM++ 2M SDE", "DPM++ 2M SDE Karras")
 
 
 def make_scheduler(sampler: str, base: BaseModel) -> Any:
@@ -64,7 +79,21 @@ def make_scheduler(sampler: str, base: BaseModel) -> Any:
         raise GenerationError(f"There is no sampler {sampler!r}.", f"Choose one of: {', '.join(SAMPLERS)}.")
     scheduler, options = SAMPLERS[sampler]
     schedule = {key: base.scheduler_config[key] for key in _FROM_BASE if key in base.scheduler_config}
+    if not schedule.get(_ZERO_SNR):
+        schedule.pop(_ZERO_SNR, None)
+    elif _ZERO_SNR not in signature(scheduler.__init__).parameters:
+        schedule = {"trained_betas": _betas_down_to_almost_no_signal(base)}
     return scheduler(**schedule, prediction_type=base.prediction_type, **options)
+
+
+def _betas_down_to_almost_no_signal(base: BaseModel) -> list[float]:
+    """The betas of a schedule with zero terminal SNR, its end raised so far that a noise level can be counted from it.
+
+    What diffusers' Euler does of itself, for its Heun and DPM2, which know no such schedules.
+    """
+    signal = base.schedule.alphas_cumprod.double().cpu().clamp(min=_SMALLEST_SIGNAL)
+    before = torch.cat([torch.ones(1, dtype=torch.float64), signal[:-1]])
+    return (1 - signal / before).tolist()
 
 
 def unet_rows(per_row: torch.Tensor, guidance: float) -> torch.Tensor:
@@ -75,8 +104,8 @@ def unet_rows(per_row: torch.Tensor, guidance: float) -> torch.Tensor:
 @torch.no_grad()
 def sample(
     base: BaseModel,
-    cond: torch.Tensor,
-    uncond: torch.Tensor | None,
+    cond: Conditioning,
+    uncond: Conditioning | None,
     *,
     seeds: Sequence[int],
     width: int,
@@ -93,8 +122,8 @@ def sample(
     Between the steps everything is fp32; only the UNet sees the base's precision.
 
     Args:
-        cond: Prompt embeddings [B, T, D].
-        uncond: Embeddings of the negative prompt [B, T, D]; not used when guidance is 1.
+        cond: The prompts, a row each.
+        uncond: The negative prompts; not used when guidance is 1.
         seeds: One per row.
         width, height: In pixels, multiples of the base's `vae_scale_factor`.
         guidance: Scale of classifier-free guidance (Ho and Salimans, 2022); at 1 the UNet runs on the prompt alone.
@@ -113,8 +142,9 @@ def sample(
         )
     guided = guidance > 1
     if guided and uncond is None:
-        raise ValueError("guidance above 1 needs the embeddings of a negative prompt")
-    embeddings = (torch.cat([uncond, cond]) if uncond is not None and guided else cond).to(base.device, base.dtype)
+        raise ValueError("guidance above 1 needs a negative prompt")
+    told = joined([uncond, cond]) if uncond is not None and guided else cond
+    told = told.with_sizes([PictureSizes.whole(width, height)] * len(told)).to(base.device, base.dtype)
     scheduler = make_scheduler(sampler, base)
     if not 1 <= steps < scheduler.config.num_train_timesteps:
         raise GenerationError(
@@ -129,7 +159,7 @@ def sample(
     noise_source = {"generator": generators} if sampler in _ANCESTRAL else {}
     for index, timestep in enumerate(scheduler.timesteps):
         model_input = scheduler.scale_model_input(torch.cat([latents, latents]) if guided else latents, timestep)
-        prediction = base.unet(model_input.to(base.dtype), timestep, encoder_hidden_states=embeddings).sample.float()
+        prediction = base.predict(model_input, timestep, told)
         if guided:
             without, with_prompt = prediction.chunk(2)
             prediction = without + guidance * (with_prompt - without)
@@ -149,6 +179,19 @@ def decode(base: BaseModel, latents: torch.Tensor) -> torch.Tensor:
     """Turn latents [B, C, h, w] into pictures, uint8 [B, H, W, 3] on the CPU, one at a time to bound memory."""
     vae = base.vae.to(base.device)
     latents = latents.to(dtype=vae.dtype) / vae.config.scaling_factor
-    decoded = [vae.decode(latents[row : row + 1]).sample.float().cpu() for row in range(latents.shape[0])]
+    decoded = [_decode_one(vae, latents[row : row + 1]).float().cpu() for row in range(latents.shape[0])]
     pictures = (torch.cat(decoded) / 2 + 0.5).clamp(0, 1)
     return (pictures * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _decode_one(vae: Any, latents: torch.Tensor) -> torch.Tensor:
+    """Decode one picture, in tiles where a GPU's memory does not hold it at once: 1024² in fp32 takes gigabytes."""
+    with suppress(torch.OutOfMemoryError):
+        return vae.decode(latents).sample
+    # Only here: while the exception is handled, it keeps the tensors of the attempt that failed.
+    torch.cuda.empty_cache()
+    vae.enable_tiling()
+    try:
+        return vae.decode(latents).sample
+    finally:
+        vae.disable_tiling()

@@ -10,19 +10,21 @@ Knows nothing of runs and events: it draws into a directory and calls back.
 import contextlib
 import itertools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.emphasis import parse_emphasis
 from loratui.diffusion.lora_loading import attach_lora
-from loratui.errors import GenerationError
+from loratui.errors import BaseModelError, GenerationError, LoraFileError
 from loratui.generation.cells import CellDrawing
-from loratui.generation.combination import read_companions, read_lora, set_scene
-from loratui.generation.comparison_files import BaseFacts, Cell, ComparisonResult, Row, publish_comparison
+from loratui.generation.combination import name_lora, read_companions, set_scene
+from loratui.generation.comparison_files import CELLS, BaseFacts, Cell, ComparisonResult, Row, publish_comparison
 from loratui.generation.grid_picture import check_fits
 from loratui.generation.sampler import SAMPLERS, OnStep
 from loratui.profile.schema import Comparison
+from loratui.safe_text import printable
 
 BaseLoader = Callable[[], BaseModel]
 
@@ -78,9 +80,10 @@ def draw_comparison(
         on_progress=on_progress,
         drawn=drawn,
     )
-    loras = [read_lora(file.path, file.label) for file in files]
+    loras = [name_lora(file.path, file.label) for file in files]
     companions = read_companions(settings.other_loras)
     scenes = [set_scene(prompt, loras, companions) for prompt in settings.prompts or prompts]
+    parse_emphasis(settings.negative_prompt)
     if not (scenes and settings.seeds and loras and bases):
         raise GenerationError(
             "There is nothing to compare: it takes a prompt, a seed, a LoRA file and a base.",
@@ -92,14 +95,18 @@ def draw_comparison(
     check_fits(rows, drawing.strengths, drawing.size)
     drawing.steps_to_do = rows * len(drawing.strengths) * settings.steps
     began = time.monotonic()
-    facts = []
+    facts: list[BaseFacts] = []
     for base_index, load in enumerate(bases):
-        base = load()
+        with _telling_what_stays(drawing, facts):
+            base = load()
         facts.append(BaseFacts.of(base))
         with contextlib.ExitStack() as attached:
-            others = [attached.enter_context(attach_lora(base, companion.lora.path)) for companion in companions]
+            with _telling_what_stays(drawing, facts[:-1]):
+                others = [attached.enter_context(attach_lora(base, companion.lora.path)) for companion in companions]
             for file_index, file in enumerate(loras):
-                with attach_lora(base, file.path) as own:
+                with _telling_what_stays(drawing, facts[:-1]):
+                    applied = attach_lora(base, file.path)
+                with applied as own:
                     for (scene_index, scene), (seed_index, seed) in itertools.product(
                         enumerate(scenes), enumerate(settings.seeds)
                     ):
@@ -118,6 +125,21 @@ def draw_comparison(
         bases=facts,
         seconds=time.monotonic() - began,
     )
+
+
+@contextlib.contextmanager
+def _telling_what_stays(drawing: CellDrawing, before: Sequence[BaseFacts]) -> Iterator[None]:
+    """Where a base or a LoRA on it is refused, say that what was drawn on the bases before it is there."""
+    try:
+        yield
+    except (BaseModelError, LoraFileError) as error:
+        if not before:
+            raise
+        on = ", ".join(printable(base.name) for base in before)
+        raise type(error)(
+            error.what,
+            f"{error.todo} The {len(drawing.cells)} pictures on {on} stay in {printable(drawing.directory / CELLS)}.",
+        ) from error
 
 
 def _row_number(place: tuple[int, int, int, int], seeds: int, files: int, bases: int) -> int:

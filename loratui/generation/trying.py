@@ -17,14 +17,19 @@ from typing import Any, Literal, Protocol
 
 import torch
 
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.emphasis import parse_emphasis
+from loratui.diffusion.loading import load_base
 from loratui.diffusion.lora_loading import LoadedLora, attach_lora
 from loratui.errors import LoratuiError
 from loratui.generation.cells import CellDrawing
-from loratui.generation.combination import LoraFile, read_companions, read_lora, set_scene
+from loratui.generation.check import check_kinds, on_base
+from loratui.generation.combination import NamedLora, name_lora, read_companions, set_scene
 from loratui.generation.comparison_files import CELLS, Cell, Row
-from loratui.generation.of_run import on_base, put_beside
+from loratui.generation.matching import check_loras, kind_of
+from loratui.generation.of_run import put_beside
 from loratui.generation.strength_grid import LoraEpoch, draw_comparison, place_of_row
+from loratui.profile.schema import Model
 from loratui.runs.directory import RunDirectory
 from loratui.runs.trying import Asked, Request, Wish, is_wanted_elsewhere
 
@@ -141,10 +146,13 @@ class Trying:
         """Draw one row."""
         settings, [(label, path), *_] = request.settings, request.files
         # Everything that can be wrong with the words is said before a base is loaded.
-        lora, companions = read_lora(path, label), read_companions(settings.other_loras)
+        lora, companions = name_lora(path, label), read_companions(settings.other_loras)
         scene = set_scene(settings.prompts[0], [lora], companions)
+        parse_emphasis(settings.negative_prompt)
+        files = [lora, *(companion.lora for companion in companions)]
+        self._check_loaded_anew(request.base, files)
         base = self._base_called(request.base)
-        own, *others = self._attach(base, [lora, *(companion.lora for companion in companions)])
+        own, *others = self._attach(base, files)
         row = Row(0, scene, settings.seeds[0], lora, base.name)
         wish = request.first_row
         drawing = CellDrawing(
@@ -164,6 +172,7 @@ class Trying:
         """Draw all rows of a grid, and put it beside the LoRA."""
         settings = request.settings
         names = [request.base, *settings.other_bases]
+        check_kinds(self._settings_of(request.base), settings, [path for _, path in request.files])
         self._detach()
         # Only one base is in memory: where there are several, none stays.
         load = self._base_called if len(names) == 1 else self._load_alone
@@ -245,12 +254,19 @@ class Trying:
 
     def _load(self, name: str) -> BaseModel:
         self._events.write("loading", base=name)
-        model = on_base(self._model, name) if name else self._model
-        return load_base(model, device=self._device, dtype=self._dtype)
+        return load_base(self._settings_of(name), device=self._device, dtype=self._dtype)
 
-    def _attach(self, base: BaseModel, files: list[LoraFile]) -> list[LoadedLora]:
+    def _settings_of(self, name: str) -> Model:
+        return on_base(self._model, name) if name else self._model
+
+    def _check_loaded_anew(self, base: str, files: list[NamedLora]) -> None:
+        """Say before seconds of loading that LoRAs and base do not belong together; what is loaded was checked."""
+        if self._loaded is None or self._base_name != base or self._loaded[0] != _wanted(files):
+            check_loras([file.path for file in files], [kind_of(self._settings_of(base))])
+
+    def _attach(self, base: BaseModel, files: list[NamedLora]) -> list[LoadedLora]:
         """These LoRAs on the base, in this order and none beside them."""
-        wanted = [(file.path, file.digest) for file in files]
+        wanted = _wanted(files)
         if self._loaded is None or self._loaded[0] != wanted:
             self._detach()
             with contextlib.ExitStack() as attached:
@@ -269,3 +285,7 @@ class Trying:
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
+
+
+def _wanted(files: list[NamedLora]) -> list[tuple[Path, str]]:
+    return [(file.path, file.digest) for file in files]

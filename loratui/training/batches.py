@@ -8,6 +8,7 @@ from loratui.dataset.manifest import Manifest
 from loratui.dataset.schedule import Sample, caption_of, flipped
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning
 from loratui.profile.schema import Profile
 from loratui.training.captions import CaptionEncoder
 from loratui.training.latents import LatentCache
@@ -51,7 +52,7 @@ class BatchBuilder:
             latents=latents.to(self._base.device),
             noise=noise.to(self._base.device),
             timesteps=timesteps.to(self._base.device),
-            embeddings=self._captions.embeddings([self.caption(sample, epoch) for sample in samples]),
+            conditioning=self._conditioning(samples, epoch),
             weights=(self._sample_weights(samples) * self._snr_weights(timesteps)).to(self._base.device),
         )
 
@@ -68,12 +69,12 @@ class BatchBuilder:
             offset = draws.integer(1000, seed, "validation", index) / 1000
             timesteps = torch.tensor([int((part + offset) / count * limit) for part in range(count)])
             noise = torch.stack([draws.normal(mean.shape, seed, "validation", index, part) for part in range(count)])
-            embeddings = self._captions.embeddings([self._manifest.images[index].caption])
+            told = self._captions.conditioning([self._manifest.images[index].caption])
             yield Batch(
                 latents=mean.expand(count, *mean.shape).to(self._base.device),
                 noise=noise.to(self._base.device),
                 timesteps=timesteps.to(self._base.device),
-                embeddings=embeddings.expand(count, *embeddings.shape[1:]),
+                conditioning=told.with_sizes([self.latents.sizes(index)]).expand(count),
                 weights=self._snr_weights(timesteps).to(self._base.device),
             )
 
@@ -86,9 +87,15 @@ class BatchBuilder:
         stride = max(1, -(-len(own) // most))
         return own[::stride]
 
+    def _conditioning(self, samples: Sequence[Sample], epoch: int) -> Conditioning:
+        told = self._captions.conditioning([self.caption(sample, epoch) for sample in samples])
+        return told.with_sizes([self.latents.sizes(one.image, flip=self._is_mirrored(one, epoch)) for one in samples])
+
+    def _is_mirrored(self, sample: Sample, epoch: int) -> bool:
+        return self._dataset.flip and flipped(self._training.seed, epoch, sample)
+
     def _sample_latents(self, sample: Sample, epoch: int) -> torch.Tensor:
-        seed = self._training.seed
-        mirrored = self._dataset.flip and flipped(seed, epoch, sample)
+        mirrored, seed = self._is_mirrored(sample, epoch), self._training.seed
         return self.latents.sample(sample.image, flip=mirrored, seed=seed, epoch=epoch, repeat=sample.repeat)
 
     def _noise(self, shape: torch.Size, step: int, place: int) -> torch.Tensor:

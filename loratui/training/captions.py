@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 import torch
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning, joined
 from loratui.diffusion.text import encode_captions
 
 
@@ -21,33 +22,30 @@ class CaptionEncoder:
         self._base = base
         self._max_token_length = max_token_length
         self._learns = learns
-        self._kept: dict[str, torch.Tensor] = {}
+        self._kept: dict[str, Conditioning] = {}
 
     @torch.no_grad()
     def prepare(self, captions: Iterable[str]) -> None:
         """Encode those captions that are not kept yet. Does nothing when the encoder learns."""
         if self._learns:
             return
-        for caption in captions:
-            if caption not in self._kept:
+        missing = [caption for caption in dict.fromkeys(captions) if caption not in self._kept]
+        if not missing:
+            return
+        with self._base.reading():
+            for caption in missing:
                 # One at a time: the numbers must not depend on which captions a resumed run meets together.
-                self._kept[caption] = self._encode([caption])[0].cpu()
+                self._kept[caption] = self._encode([caption]).to(torch.device("cpu"), self._base.dtype)
 
     def forget_all_but(self, captions: Collection[str]) -> None:
         """Drop what is kept of other captions."""
         self._kept = {caption: kept for caption, kept in self._kept.items() if caption in captions}
 
-    def embeddings(self, captions: Sequence[str]) -> torch.Tensor:
-        """Return [B, T, D] for captions that were prepared, or through the learning text encoder."""
+    def conditioning(self, captions: Sequence[str]) -> Conditioning:
+        """Return what the UNet is told by captions that were prepared, or through the learning text encoders."""
         if self._learns:
             return self._encode(captions)
-        return torch.stack([self._kept[caption] for caption in captions]).to(self._base.device)
+        return joined([self._kept[caption] for caption in captions]).to(self._base.device, self._base.dtype)
 
-    def _encode(self, captions: Sequence[str]) -> torch.Tensor:
-        return encode_captions(
-            self._base.tokenizer,
-            self._base.text_encoder,
-            captions,
-            clip_skip=self._base.clip_skip,
-            max_token_length=self._max_token_length,
-        )
+    def _encode(self, captions: Sequence[str]) -> Conditioning:
+        return encode_captions(self._base, captions, max_token_length=self._max_token_length)

@@ -1,8 +1,10 @@
 """The pictures as the UNet sees them: VAE moments, encoded once per run and kept beside its manifest."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy
 import torch
@@ -15,6 +17,7 @@ from loratui.dataset.images import open_rgb, prepare
 from loratui.dataset.manifest import Manifest, ManifestImage
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import PictureSizes
 from loratui.errors import DatasetError, LoraFileError
 from loratui.lora_file.header import file_sha256
 from loratui.training.trouble import Interrupted
@@ -29,11 +32,27 @@ class Moments:
 
 
 class LatentCache:
-    """VAE moments of every picture of a manifest, by index and orientation."""
+    """VAE moments of every picture of a manifest, by index and orientation, and the sizes that belong to them."""
 
-    def __init__(self, moments: dict[tuple[int, bool], Moments], scaling_factor: float) -> None:
+    def __init__(
+        self,
+        moments: dict[tuple[int, bool], Moments],
+        scaling_factor: float,
+        images: Sequence[ManifestImage],
+        placements: Sequence[Placement],
+    ) -> None:
         self._moments = moments
         self._scaling_factor = scaling_factor
+        self._images = images
+        self._placements = placements
+
+    def sizes(self, image: int, *, flip: bool = False) -> PictureSizes:
+        """Return what SDXL is told of a picture: how large it was, and what of it was cut out at which size."""
+        picture, placement = self._images[image], self._placements[image]
+        (width, height), (left, top) = placement.bucket, placement.crop
+        if flip:
+            left = placement.resized[0] - width - left
+        return PictureSizes((picture.height, picture.width), (top, left), (height, width))
 
     def mean(self, image: int, *, flip: bool = False) -> torch.Tensor:
         """Return the scaled mean latents [C, h, w] of a picture."""
@@ -72,11 +91,11 @@ def cached_latents(
     """
     identity = {"manifest": manifest.digest, "base": base.fingerprint, "flip": str(flip), "size": str(size)}
     moments = _read(file, identity)
+    placements = [scaled(image.placement, size, step) for image in manifest.images]
     if moments is None:
-        placements = [scaled(image.placement, size, step) for image in manifest.images]
         moments = _encode_all(base, manifest, placements, flip=flip, report=report)
         _write(file, moments, identity)
-    return LatentCache(moments, float(base.vae.config.scaling_factor))
+    return LatentCache(moments, float(base.vae.config.scaling_factor), manifest.images, placements)
 
 
 @torch.no_grad()
@@ -91,14 +110,27 @@ def _encode_all(
     moments = {}
     total = len(manifest.images)
     base.vae.to(base.device)
-    for index, (image, placement) in enumerate(zip(manifest.images, placements, strict=True)):
-        picture = _frozen_picture(image)
-        for mirrored in (False, True) if flip else (False,):
-            pixels = _to_pixels(prepare(picture, placement, flip=mirrored)).to(base.device)
-            distribution = base.vae.encode(pixels[None]).latent_dist
-            moments[index, mirrored] = Moments(distribution.mean[0].float().cpu(), distribution.std[0].float().cpu())
-        report(index + 1, total)
+    try:
+        for index, (image, placement) in enumerate(zip(manifest.images, placements, strict=True)):
+            picture = _frozen_picture(image)
+            for mirrored in (False, True) if flip else (False,):
+                pixels = _to_pixels(prepare(picture, placement, flip=mirrored)).to(base.device)
+                found = _encode(base, pixels[None])
+                moments[index, mirrored] = Moments(found.mean[0].float().cpu(), found.std[0].float().cpu())
+            report(index + 1, total)
+    finally:
+        base.unet.to(base.device)
     return moments
+
+
+def _encode(base: BaseModel, pixels: torch.Tensor) -> Any:
+    """Encode one picture; where a GPU's memory does not hold that too, the UNet makes room until all are done."""
+    with suppress(torch.OutOfMemoryError):
+        return base.vae.encode(pixels).latent_dist
+    # Only here: while the exception is handled, it keeps the tensors of the attempt that failed.
+    base.unet.to("cpu")
+    torch.cuda.empty_cache()
+    return base.vae.encode(pixels).latent_dist
 
 
 def _frozen_picture(image: ManifestImage) -> Image.Image:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning
 from loratui.diffusion.schedule import NoiseSchedule
 
 
@@ -16,14 +17,14 @@ class Batch:
         latents: Scaled x_0, fp32 [B, C, h, w].
         noise: ε, fp32 [B, C, h, w].
         timesteps: t, int64 [B].
-        embeddings: Captions, [B, T, D] in the UNet's precision.
+        conditioning: Captions, and sizes where the base is told them.
         weights: What each sample's error is multiplied by, fp32 [B].
     """
 
     latents: torch.Tensor
     noise: torch.Tensor
     timesteps: torch.Tensor
-    embeddings: torch.Tensor
+    conditioning: Conditioning
     weights: torch.Tensor
 
     def __len__(self) -> int:
@@ -39,7 +40,7 @@ def weighted_errors(base: BaseModel, schedule: NoiseSchedule, batch: Batch) -> t
         batch: On the base's device.
     """
     noisy = schedule.add_noise(batch.latents, batch.noise, batch.timesteps)
-    prediction = base.unet(noisy.to(base.dtype), batch.timesteps, batch.embeddings.to(base.dtype)).sample.float()
+    prediction = base.predict(noisy, batch.timesteps, batch.conditioning)
     target = schedule.target(batch.latents, batch.noise, batch.timesteps)
     errors = torch.nn.functional.mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))
     return errors * batch.weights

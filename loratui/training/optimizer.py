@@ -16,9 +16,13 @@ def build_optimizer(network: LoraNetwork, settings: Training) -> torch.optim.Opt
     Raises:
         TrainingError: 8-bit AdamW is asked for and bitsandbytes is missing.
     """
-    rates = {"unet": settings.unet_lr, "text_encoder": settings.text_encoder_lr}
     groups: list[dict[str, Any]] = [
-        {"params": [group.master], "lr": rates[group.name], "name": group.name} for group in network.groups
+        {
+            "params": [group.master],
+            "lr": settings.unet_lr if group.name == "unet" else settings.text_encoder_lr,
+            "name": group.name,
+        }
+        for group in network.groups
     ]
     if settings.optimizer == "adamw8bit":
         try:

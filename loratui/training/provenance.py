@@ -29,6 +29,7 @@ class Provenance:
             name=profile.model.base,
             family=base.family,
             prediction=base.prediction_type,
+            zero_terminal_snr=bool(base.scheduler_config.get("rescale_betas_zero_snr")),
             sha256=base.sha256,
             legacy_hash=file_legacy_hash(base.source) if base.source.is_file() else None,
             vae=profile.model.vae,

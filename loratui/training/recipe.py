@@ -195,7 +195,8 @@ class Recipe:
         except OSError as error:
             self._continuity.interrupt(error)
         bench.base.unet.eval().disable_gradient_checkpointing()
-        bench.base.text_encoder.eval().gradient_checkpointing_disable()
+        for text in bench.base.texts:
+            text.model.eval().gradient_checkpointing_disable()
         proof = verify_file(
             bench.base, bench.network, lora, precision=bench.profile.output.precision, caption=probe_caption(bench)
         )

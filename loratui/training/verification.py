@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from diffusers import DDIMScheduler, StableDiffusionPipeline
+from diffusers import DDIMScheduler, DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
 
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import PictureSizes
 from loratui.diffusion.lora_network import LoraNetwork
-from loratui.diffusion.text import encode_prompts
+from loratui.diffusion.text import encode_captions
+from loratui.diffusion.windows import WINDOW_TOKENS
 from loratui.errors import TrainingError
 from loratui.training.export import DTYPES
 
@@ -38,7 +40,9 @@ class Verification:
 
 @dataclass(frozen=True)
 class _Outputs:
-    text_encoder: torch.Tensor
+    """What comes out of the text encoders together, [1, T, D], and of the UNet."""
+
+    text: torch.Tensor
     unet: torch.Tensor
 
 
@@ -62,10 +66,10 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
             network.set_strength(None)
         network.detach()
         loaded = _outputs_in_diffusers(base, network, file, caption)
-    trains_text = any(target.component == "text_encoder" for target in network.targets)
+    trains_text = any(target.component != "unet" for target in network.targets)
     checks = [_compare(live.unet, loaded.unet, bare.unet, "UNet", file)]
     if trains_text:
-        checks.append(_compare(live.text_encoder, loaded.text_encoder, bare.text_encoder, "text encoder", file))
+        checks.append(_compare(live.text, loaded.text, bare.text, "text encoder", file))
     error, bound = max(checks, key=lambda check: check[0] / check[1])
     result = Verification(error, bound, len(network.targets))
     if not result.error <= result.bound:
@@ -78,29 +82,22 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
 
 
 def _outputs(base: BaseModel, caption: str) -> _Outputs:
-    embeddings = encode_prompts(base.tokenizer, base.text_encoder, [caption], clip_skip=base.clip_skip)
+    told = encode_captions(base, [caption], max_token_length=WINDOW_TOKENS)
     size = min(int(base.unet.config.sample_size), _PROBE_LATENT_SIZE)
     shape = (len(_PROBE_TIMESTEPS), base.unet.config.in_channels, size, size)
     noise = draws.normal(shape, 0, "verification").to(base.device)
     timesteps = torch.tensor(_PROBE_TIMESTEPS, device=base.device)
-    prediction = base.unet(noise, timesteps, embeddings.expand(shape[0], -1, -1)).sample
-    return _Outputs(embeddings, prediction)
+    edge = size * base.vae_scale_factor
+    prediction = base.predict(noise, timesteps, told.with_sizes([PictureSizes.whole(edge, edge)]).expand(shape[0]))
+    parts = [told.states.flatten(), *([] if told.pooled is None else [told.pooled.flatten()])]
+    return _Outputs(torch.cat(parts), prediction)
 
 
 def _outputs_in_diffusers(base: BaseModel, network: LoraNetwork, file: Path, caption: str) -> _Outputs:
-    pipeline = StableDiffusionPipeline(
-        vae=base.vae,
-        text_encoder=base.text_encoder,
-        tokenizer=base.tokenizer,
-        unet=base.unet,
-        scheduler=DDIMScheduler(),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    )
+    pipeline = _pipeline(base)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="verified")
     try:
-        for component, model in (("unet", base.unet), ("text_encoder", base.text_encoder)):
+        for component, model in base.components.items():
             wanted = {target.path for target in network.targets if target.component == component}
             found = {path for path, module in model.named_modules() if getattr(module, "lora_A", None)}
             if wanted != found:
@@ -113,6 +110,16 @@ def _outputs_in_diffusers(base: BaseModel, network: LoraNetwork, file: Path, cap
         return _outputs(base, caption)
     finally:
         pipeline.unload_lora_weights()
+
+
+def _pipeline(base: BaseModel) -> DiffusionPipeline:
+    parts = {"vae": base.vae, "unet": base.unet, "scheduler": DDIMScheduler()}
+    for text in base.texts:
+        parts[text.component] = text.model
+        parts[text.component.replace("text_encoder", "tokenizer")] = text.tokenizer
+    if base.family == "sdxl":
+        return StableDiffusionXLPipeline(**parts, add_watermarker=False)
+    return StableDiffusionPipeline(**parts, safety_checker=None, feature_extractor=None, requires_safety_checker=False)
 
 
 def _compare(
@@ -139,22 +146,26 @@ def _in_fp32(base: BaseModel) -> Iterator[None]:
         torch.set_float32_matmul_precision("highest")
         if not _fits_in_fp32(base):
             base.move(torch.device("cpu"))
-        base.unet.float()
-        base.text_encoder.float()
+        base.dtype = torch.float32
+        for model in base.components.values():
+            model.float()
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = convolutions
         torch.set_float32_matmul_precision(products)
-        base.unet.to(dtype)
-        base.text_encoder.to(dtype)
+        base.dtype = dtype
+        for model in base.components.values():
+            model.to(dtype)
         base.move(device)
 
 
 def _fits_in_fp32(base: BaseModel) -> bool:
-    """Say whether a GPU has room for UNet and text encoder in fp32, and a gigabyte for the probe."""
+    """Say whether a GPU has room for UNet and text encoders in fp32, and a gigabyte for the probe."""
     if base.device.type != "cuda":
         return True
     torch.cuda.empty_cache()
-    parameters = [p for model in (base.unet, base.text_encoder) for p in model.parameters()]
-    more = sum(parameter.numel() * (4 - parameter.element_size()) for parameter in parameters)
+    parameters = [parameter for model in base.components.values() for parameter in model.parameters()]
+    here = (p.numel() * (4 - p.element_size()) for p in parameters if p.device.type == "cuda")
+    aside = (p.numel() * 4 for p in parameters if p.device.type != "cuda")
+    more = sum(here) + sum(aside)
     return torch.cuda.mem_get_info(base.device)[0] > more + 2**30

@@ -5,13 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import torch
-
 from loratui.dataset.manifest import Manifest
 from loratui.dataset.schedule import steps_per_epoch, total_steps
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.loading import load_base
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
-from loratui.lora_file.naming import Component
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.training.batches import BatchBuilder
@@ -69,7 +67,8 @@ class Workbench:
         # Both libraries checkpoint only in training mode; neither model has a dropout that this would wake.
         self.base.unet.train().enable_gradient_checkpointing()
         if self.profile.network.train_text_encoder:
-            self.base.text_encoder.train().gradient_checkpointing_enable({"use_reentrant": False})
+            for text in self.base.texts:
+                text.model.train().gradient_checkpointing_enable({"use_reentrant": False})
 
     def use_size(self, size: float, report: Callable[[int, int], None]) -> None:
         """Train on pictures whose sides are `size` times those of the manifest."""
@@ -96,6 +95,7 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
         device=str(base.device),
         precision=str(dtype).removeprefix("torch."),
         processes=processes.count,
+        tokenizer=base.tokenizer_from,
     )
 
     def report(done: int, of: int) -> None:
@@ -106,10 +106,8 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     latents = _latents(run, profile, manifest, base, processes, report)
     between()
     learns_text = profile.network.train_text_encoder
-    components: dict[Component, torch.nn.Module] = {"unet": base.unet}
-    if learns_text:
-        components["text_encoder"] = base.text_encoder
-    layers = trained_layers(components, profile.network)
+    components = {name: model for name, model in base.components.items() if learns_text or name == "unet"}
+    layers = trained_layers(components, profile.network, base.family)
     network = LoraNetwork(components, layers, seed=profile.training.seed, device=base.device, dtype=dtype)
     captions = CaptionEncoder(base, max_token_length=profile.dataset.max_token_length, learns=learns_text)
     length = RunLength(
@@ -131,6 +129,8 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     )
     if profile.training.gradient_checkpointing:
         bench.use_checkpointing()
+    if not learns_text and base.device.type == "cuda":
+        base.set_texts_aside()
     return bench
 
 

@@ -17,7 +17,8 @@ from safetensors import safe_open
 
 import loratui.demo
 from loratui.demo.recognise import emi_score
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.loading import load_base
 from loratui.diffusion.lora_loading import attach_lora
 from loratui.generation.cells import Applied, draw_batch
 from loratui.profile.demo import demo_profile

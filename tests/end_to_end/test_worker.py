@@ -14,7 +14,7 @@ import torch
 from diffusers import StableDiffusionPipeline
 from PIL import Image
 
-from loratui.diffusion.base_model import load_base
+from loratui.diffusion.loading import load_base
 from loratui.generation.sampler import make_scheduler
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile

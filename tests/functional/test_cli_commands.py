@@ -17,6 +17,7 @@ from loratui.profile.changes import resolve_paths
 from loratui.profile.store import load_profile, read_profile
 from loratui.runs.directory import create_run
 from loratui.runs.events import EventWriter
+from tests.unit.hub.checkpoints import SDXL, write_checkpoint
 
 
 @pytest.fixture
@@ -60,6 +61,20 @@ def test_a_check_that_stops_gives_exit_code_2_and_the_whole_report(
     answer = json.loads(capsys.readouterr().out)
     assert answer["error"] == answer["problems"][0]["message"]
     assert answer["images"] == []
+
+
+def test_a_dry_run_warns_of_a_resolution_far_below_the_bases_own(
+    work: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_checkpoint(work / "xl.safetensors", SDXL)
+    order = ("run", "emi.toml", "--dry-run", "--set", f"model.base={work / 'xl.safetensors'}")
+    assert call(*order) == 0
+    assert "warning: Trained at 512 × 512; xl was made for 1024 × 1024. Set dataset" in capsys.readouterr().err
+    assert call(*order, "--json") == 0
+    [warning] = json.loads(capsys.readouterr().out)["warnings"]
+    assert warning["code"] == "below-native-resolution"
+    assert call(*order, "--set", "dataset.resolution=1024") == 0
+    assert "was made for" not in capsys.readouterr().err
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(work: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,8 @@ import torch
 from diffusers import UNet2DConditionModel
 from safetensors.torch import load_file, save_file
 
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.loading import load_base
 from loratui.errors import BaseModelError
 from loratui.profile.schema import Model
 from tests.original_layout import original_vae, write_single_file
@@ -61,6 +62,72 @@ def test_a_separate_vae_replaces_the_bases_own(
     assert same_weights(loaded.unet, base.unet)
 
 
+def test_weights_that_lie_there_in_half_precision_alone_are_used_as_they_are(
+    base: BaseModel, tiny_base_directory: Path, tmp_path: Path
+) -> None:
+    half = tmp_path / "half"
+    shutil.copytree(tiny_base_directory, half)
+    for file in [*half.glob("*/*.safetensors")]:
+        rounded = {
+            name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in load_file(file).items()
+        }
+        save_file(rounded, file.with_name(f"{file.stem}.fp16.safetensors"), metadata={"format": "pt"})
+        file.unlink()
+    loaded = load(base=str(half))
+    separate = load(base=str(tiny_base_directory), vae=str(half / "vae"))
+    for found, expected in ((loaded.unet, base.unet), (loaded.vae, base.vae), (separate.vae, base.vae)):
+        assert found.dtype == torch.float32
+        for ours, theirs in zip(found.parameters(), expected.parameters(), strict=True):
+            assert torch.equal(ours, theirs.half().float())
+
+
+@pytest.mark.parametrize("form", ["folder", "file"])
+def test_what_is_wrong_with_a_vae_is_said_of_the_vae(tiny_base_directory: Path, tmp_path: Path, form: str) -> None:
+    if form == "folder":
+        vae = tmp_path / "vae"
+        shutil.copytree(tiny_base_directory / "vae", vae)
+        drop_tensors(vae / "diffusion_pytorch_model.safetensors")
+    else:
+        vae = tmp_path / "vae.safetensors"
+        save_file({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3)}, vae)
+    with pytest.raises(BaseModelError, match=r"^The VAE .*vae.* cannot be loaded") as caught:
+        load(base=str(tiny_base_directory), vae=str(vae))
+    assert "model.vae" in caught.value.todo
+
+
+def test_what_is_no_vae_is_named_for_what_it_is(tiny_base_directory: Path, tmp_path: Path) -> None:
+    lora = tmp_path / "detail.safetensors"
+    save_file({"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": torch.zeros(4, 8)}, lora)
+    with pytest.raises(BaseModelError, match=r"^The VAE detail\.safetensors cannot be used: it is a LoRA\."):
+        load(base=str(tiny_base_directory), vae=str(lora))
+    with pytest.raises(BaseModelError, match=r"^The VAE unet cannot be used: it is only a UNet"):
+        load(base=str(tiny_base_directory), vae=str(tiny_base_directory / "unet"))
+
+
+def test_a_file_that_is_no_base_is_said_before_its_vae_is_read(tiny_base_directory: Path, tmp_path: Path) -> None:
+    lora, vae = tmp_path / "detail.safetensors", tmp_path / "vae.safetensors"
+    save_file({"lora_unet_mid_block_attentions_0_proj_in.lora_down.weight": torch.zeros(4, 8)}, lora)
+    save_file({"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3)}, vae)
+    with pytest.raises(BaseModelError, match="is a LoRA, not a base"):
+        load(base=str(lora), vae=str(vae))
+
+
+def test_a_fault_that_is_not_the_files_is_not_taken_for_one(tiny_base_directory: Path) -> None:
+    settings = Model(base=str(tiny_base_directory))
+    with pytest.raises(RuntimeError, match="nowhere"):
+        load_base(settings, device="nowhere", dtype=torch.float32)  # type: ignore[arg-type]
+
+
+def test_a_single_file_says_which_tokenizer_it_took(
+    tiny_base_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
+    told = load(base=str(file), config=str(tiny_base_directory)).tokenizer_from
+    assert told == f"The tokenizer is that of {tiny_base_directory} (model.config)."
+    assert load(base=str(tiny_base_directory)).tokenizer_from == ""
+
+
 def test_the_profile_decides_what_a_single_file_predicts(tiny_base_directory: Path) -> None:
     assert load(base=str(tiny_base_directory), prediction="v_prediction").prediction_type == "v_prediction"
 
@@ -75,9 +142,8 @@ def test_clip_skip_beyond_the_layers_is_refused(tiny_base_directory: Path) -> No
     [
         ("lora_unet_mid_block_attentions_0_proj_in.lora_down.weight", (4, 8), "is a LoRA, not a base"),
         ("encoder.conv_in.weight", (8, 3, 3, 3), "only a VAE"),
-        ("conditioner.embedders.1.model.ln_final.weight", (8,), "SDXL"),
         ("model.diffusion_model.double_blocks.0.img_attn.qkv.weight", (8, 8), "Flux"),
-        ("model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight", (8, 1024), "2.x"),
+        ("model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight", (8, 8), "Stable Diffusion 3"),
         ("something.weight", (8,), "no Stable Diffusion checkpoint"),
     ],
 )

@@ -30,9 +30,7 @@ def test_a_special_tokens_name_in_a_caption_is_that_token_as_in_clips_own_tokeni
 
 @pytest.mark.parametrize(("length", "tokens"), [(75, 77), (150, 152), (225, 227)])
 def test_caption_windows_are_joined_as_kohya_does(base: BaseModel, length: int, tokens: int) -> None:
-    embeddings = encode_captions(
-        base.tokenizer, base.text_encoder, [LONG, "short"], clip_skip=1, max_token_length=length
-    )
+    embeddings = encode_captions(base, [LONG, "short"], max_token_length=length).states
     assert embeddings.shape == (2, tokens, 32)
     count = length // 75
     ids = windows(base.tokenizer, LONG, count)
@@ -42,15 +40,36 @@ def test_caption_windows_are_joined_as_kohya_does(base: BaseModel, length: int, 
 
 
 def test_prompts_keep_each_windows_own_ends(base: BaseModel) -> None:
-    embeddings = encode_prompts(base.tokenizer, base.text_encoder, [LONG, "short"])
-    count = -(-len(tokenise(base.tokenizer, LONG)) // 75)
+    long = LONG.replace(",", "")
+    embeddings = encode_prompts(base, [long, "short"]).states
+    count = -(-len(tokenise(base.tokenizer, long)) // 75)
     assert embeddings.shape == (2, 77 * count, 32)
-    states = base.text_encoder(windows(base.tokenizer, LONG, count)).last_hidden_state
+    states = base.text_encoder(windows(base.tokenizer, long, count)).last_hidden_state
     torch.testing.assert_close(embeddings[0], states.reshape(-1, 32))
 
 
+def test_a_tag_is_not_torn_between_two_windows(base: BaseModel) -> None:
+    words = "x" * 70 + ", a long tag"
+    states = encode_prompts(base, [words]).states
+    apart = [encode_prompts(base, [part]).states for part in ("x" * 70 + ",", "a long tag")]
+    torch.testing.assert_close(states, torch.cat(apart, dim=1))
+
+
+def test_weights_change_the_words_they_are_given_to(base: BaseModel) -> None:
+    plain, weighted = (encode_prompts(base, [prompt]).states[0] for prompt in ("a b c", "a (b:1.5) c"))
+    by_hand = plain.clone()
+    by_hand[2] *= 1.5
+    torch.testing.assert_close(weighted, by_hand * plain.mean() / by_hand.mean())
+
+
+def test_a_prompt_is_the_same_beside_any_other(base: BaseModel) -> None:
+    alone = encode_prompts(base, ["a (b:1.5) c"]).states
+    beside = encode_prompts(base, ["[x]", "a (b:1.5) c", ""]).states
+    torch.testing.assert_close(beside[1:2], alone)
+
+
 def test_a_negative_prompt_can_be_made_as_long(base: BaseModel) -> None:
-    assert encode_prompts(base.tokenizer, base.text_encoder, [""], at_least=3).shape == (1, 231, 32)
+    assert encode_prompts(base, [""], at_least=3).states.shape == (1, 231, 32)
 
 
 def test_clip_skip_counts_layers_as_kohya_does(base: BaseModel) -> None:

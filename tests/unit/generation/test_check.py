@@ -29,10 +29,21 @@ def profile(**settings: object) -> Profile:
     [
         ({"prompts": ["Emi <lora:>"]}, "lora"),
         ({"prompts": ["Emi <lora:nosuch:1>"]}, "nosuch"),
+        ({"prompts": ["Emi [smile:laugh:0.5]"]}, "switches words"),
+        ({"prompts": ["Emi AND a cat"]}, "AND"),
+        ({"negative_prompt": "[blurry|lowres]"}, "switches words"),
         ({"other_loras": ["missing.safetensors:0.6"]}, "missing"),
         ({"prompts": ["a"] * 64, "seeds": list(range(64))}, "large|many|rows"),
     ],
-    ids=["malformed tag", "unknown LoRA", "missing file", "too large a grid"],
+    ids=[
+        "malformed tag",
+        "unknown LoRA",
+        "prompt editing",
+        "AND",
+        "editing the negative prompt",
+        "missing file",
+        "too large a grid",
+    ],
 )
 def test_what_cannot_be_drawn_is_refused(settings: dict[str, object], what: str, tmp_path: Path) -> None:
     with pytest.raises(LoratuiError, match=what):
@@ -43,6 +54,10 @@ def test_the_own_lora_may_be_named_before_it_exists() -> None:
     check_comparison(profile(prompts=["Emi <lora:emi:0.8>"]), manifest("Emi, girl"))
 
 
+def test_and_is_a_word_of_a_negative_prompt_as_in_a1111() -> None:
+    check_comparison(profile(negative_prompt="(blurry AND lowres:1.2)"), manifest("Emi, girl"))
+
+
 def test_a_comparison_that_is_not_drawn_is_not_checked() -> None:
     check_comparison(profile(enabled=False, prompts=["<lora:nosuch:1>"]), manifest("Emi"))
 
@@ -51,3 +66,13 @@ def test_prompts_come_from_different_captions_without_tags() -> None:
     captions = ["a", "a", "b", "<lora:x:1> c", "d", "e", "f", "g"]
     assert prompts_from_captions(manifest(*captions)) == ["a", "d", "f"]
     assert prompts_from_captions(manifest("only")) == ["only"]
+
+
+def test_captions_become_prompts_that_mean_their_very_words() -> None:
+    captions = ["rem (re:zero), [x|y]", r"a \(b\)", "this AND that", "on BREAK now", "brand AND_ BREAKFAST"]
+    assert prompts_from_captions(manifest(*captions)) == [
+        r"rem \(re:zero\), \[x|y\]",
+        r"a \\\(b\\\)",
+        "brand AND_ BREAKFAST",
+    ]
+    check_comparison(profile(), manifest(*captions))

@@ -1,23 +1,29 @@
+from dataclasses import replace
+from typing import get_args
+
 import numpy as np
 import pytest
 import torch
 from diffusers import EulerAncestralDiscreteScheduler, PNDMScheduler, StableDiffusionPipeline
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning
+from loratui.diffusion.schedule import NoiseSchedule
 from loratui.diffusion.text import encode_prompts
 from loratui.errors import GenerationError
 from loratui.generation.sampler import SAMPLERS, make_scheduler, sample, unet_rows
+from loratui.profile.fields import SamplerName
 
 
-def embeddings(base: BaseModel, *prompts: str) -> torch.Tensor:
+def told(base: BaseModel, *prompts: str) -> Conditioning:
     with torch.no_grad():
-        return encode_prompts(base.tokenizer, base.text_encoder, prompts)
+        return encode_prompts(base, prompts)
 
 
 def draw(base: BaseModel, seeds: list[int], **options: object) -> torch.Tensor:
     wanted = {"width": 16, "height": 16, "steps": 4, "guidance": 7.0, "sampler": "Euler a", **options}
-    cond = embeddings(base, *["a girl"] * len(seeds))
-    return sample(base, cond, embeddings(base, *["bad"] * len(seeds)), seeds=seeds, **wanted)  # type: ignore[arg-type]
+    cond = told(base, *["a girl"] * len(seeds))
+    return sample(base, cond, told(base, *["bad"] * len(seeds)), seeds=seeds, **wanted)  # type: ignore[arg-type]
 
 
 def plain_pipeline(base: BaseModel, scheduler: object, *, steps: int, guidance: float, seed: int) -> np.ndarray:
@@ -33,8 +39,8 @@ def plain_pipeline(base: BaseModel, scheduler: object, *, steps: int, guidance: 
     )
     pipeline.set_progress_bar_config(disable=True)
     pictures = pipeline(
-        prompt_embeds=embeddings(base, "a girl"),
-        negative_prompt_embeds=embeddings(base, "bad"),
+        prompt_embeds=told(base, "a girl").states,
+        negative_prompt_embeds=told(base, "bad").states,
         generator=torch.Generator().manual_seed(seed),
         width=16,
         height=16,
@@ -72,6 +78,21 @@ def test_the_base_decides_what_the_unet_predicts(base: BaseModel) -> None:
         assert (config.beta_start, config.beta_end, config.beta_schedule) == (0.00085, 0.012, "scaled_linear")
 
 
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_a_schedule_that_ends_in_pure_noise_is_drawn_by_every_sampler(base: BaseModel, sampler: str) -> None:
+    config = {**base.scheduler_config, "prediction_type": "v_prediction", "rescale_betas_zero_snr": True}
+    ending = replace(base, scheduler_config=config, schedule=NoiseSchedule.from_config(config))
+    assert draw(ending, [7], sampler=sampler).float().std() > 5
+    scheduler = make_scheduler(sampler, ending)
+    scheduler.set_timesteps(4)
+    # √((1 − ᾱ) ÷ ᾱ) for ᾱ = 2⁻²⁴, or no signal at all.
+    assert float(scheduler.alphas_cumprod[-1]) == pytest.approx(2**-24, rel=0.02, abs=1e-12) or sampler == "DDIM"
+
+
+def test_the_profile_knows_the_same_samplers() -> None:
+    assert set(get_args(SamplerName)) == set(SAMPLERS)
+
+
 @pytest.mark.parametrize("sampler", ["Euler a", "DPM++ 2M Karras"])
 def test_a_seed_means_the_same_picture_in_any_batch(base: BaseModel, sampler: str) -> None:
     batch = draw(base, [7, 8, 7], sampler=sampler).int()
@@ -94,7 +115,7 @@ def test_pictures_have_the_asked_for_size_and_steps_are_told(base: BaseModel) ->
 
 
 def test_without_guidance_no_negative_prompt_is_needed(base: BaseModel) -> None:
-    cond = embeddings(base, "a girl")
+    cond = told(base, "a girl")
     picture = sample(base, cond, None, seeds=[7], width=16, height=16, steps=4, guidance=1.0)
     assert torch.equal(picture, draw(base, [7], guidance=1.0))
 
@@ -110,7 +131,7 @@ def test_strengths_are_repeated_for_both_halves_of_guidance() -> None:
     [
         ({"width": 17}, "cannot draw 17 × 16"),
         ({"height": 0}, "cannot draw 16 × 0"),
-        ({"sampler": "Heun"}, "no sampler 'Heun'"),
+        ({"sampler": "LMS"}, "no sampler 'LMS'"),
         ({"steps": 0}, "0 sampling steps"),
         ({"steps": 1000}, "1000 sampling steps"),
     ],

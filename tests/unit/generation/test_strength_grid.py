@@ -1,5 +1,6 @@
 """A comparison: which cells are drawn in which order, what of them is left in files, and what is refused before."""
 
+import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -222,6 +223,19 @@ def test_a_file_that_does_not_fit_leaves_the_base_alone(base: BaseModel, write_l
     with pytest.raises(LoraFileError):
         compare(base, tmp_path / "out", [broken])
     assert not (tmp_path / "out").exists()
+
+
+def test_a_further_base_that_does_not_fit_is_named_and_what_was_drawn_stays(
+    base: BaseModel, write_lora: WriteLora, tmp_path: Path
+) -> None:
+    other = copy.deepcopy(base)
+    other.name = "other"
+    other.unet.down_blocks[0].attentions[0].proj_in = torch.nn.Identity()
+    own = write_lora("emi.safetensors")
+    with pytest.raises(LoraFileError, match="does not fit the base other: it has no layer for lora_unet_") as caught:
+        draw_comparison([lambda: base, lambda: other], SETTINGS, [LoraEpoch(own)], tmp_path / "out", size=SIZE)
+    assert f"The 3 pictures on tiny stay in {tmp_path / 'out' / 'cells'}." in caught.value.todo
+    assert len(list((tmp_path / "out" / "cells").iterdir())) == 3
 
 
 def _pixels(path: Path) -> torch.Tensor:

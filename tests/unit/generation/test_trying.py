@@ -20,6 +20,10 @@ from loratui.runs.slots import Wish as Slots
 from loratui.runs.slots import release, try_slots
 from loratui.runs.trying import Request, Wish, requests_path
 from tests.tried_run import finished_run
+from tests.unit.hub.checkpoints import write_checkpoint
+
+_READS_TEXT = "lora_unet_down_blocks_1_attentions_0_transformer_blocks_0_attn2_to_k"
+XL_LORA = {f"{_READS_TEXT}.lora_down.weight": (4, 2048), f"{_READS_TEXT}.lora_up.weight": (640, 4)}
 
 
 class Told:
@@ -157,3 +161,23 @@ def test_a_row_says_what_it_shows() -> None:
         for base in range(2)
     ]
     assert [place_of_row(number, seeds, files, bases) for number in range(len(rows))] == rows
+
+
+def test_a_base_of_another_family_is_refused_before_it_is_loaded(
+    asked: tuple[RunDirectory, Callable[[str], None]], tmp_path: Path
+) -> None:
+    run, _ = asked
+    lora = write_checkpoint(tmp_path / "xl.safetensors", XL_LORA)
+    other = str(write_checkpoint(tmp_path / "sd1.safetensors"))
+    settings = Wish.of(run.read_profile().comparison, (32, 32), prompt="Emi", seed=1).settings((0.8,))
+    request = Request("1", "draw", settings, (("last", lora),), other, (32, 32), idle_seconds=0.1)
+    grid = Request("2", "grid", settings, (("last", lora),), other, (32, 32), tmp_path, "disc", 0.1)
+    with EventWriter(requests_path(run.trying), 0) as events:
+        events.write("draw", **request.fields())
+        events.write("grid", **grid.fields())
+    told = Told()
+    assert Trying(run.trying, told, torch.device("cpu"), torch.float32, heed=lambda: None).work() == "idle"
+    refusals = [fields["what"] for kind, fields in told.events if kind == "refused"]
+    assert len(refusals) == 2
+    assert all("does not fit the base sd1: lora_unet_" in what for what in refusals)
+    assert "loading" not in [kind for kind, _ in told.events]

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from loratui.diffusion.base_model import BaseModel, load_base
+from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.loading import load_base
 from loratui.profile.schema import Model
 
 

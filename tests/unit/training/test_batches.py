@@ -8,6 +8,7 @@ import torch
 from loratui.dataset.manifest import Manifest
 from loratui.dataset.schedule import Sample, epoch_batches
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import joined
 from loratui.profile.schema import Profile
 from loratui.training.batches import BatchBuilder
 from loratui.training.captions import CaptionEncoder
@@ -31,7 +32,11 @@ def pictures(tmp_path: Path) -> Path:
 
 
 def same(first: Batch, second: Batch) -> bool:
-    return all(torch.equal(getattr(first, name), getattr(second, name)) for name in first.__dataclass_fields__)
+    assert first.conditioning.sizes is None
+    assert second.conditioning.pooled is None
+    pairs = [(first.conditioning.states, second.conditioning.states)]
+    pairs += [(getattr(first, name), getattr(second, name)) for name in ("latents", "noise", "timesteps", "weights")]
+    return all(torch.equal(one, other) for one, other in pairs)
 
 
 SAMPLES = (Sample(0, 0), Sample(1, 1), Sample(2, 0), Sample(2, 1))
@@ -55,7 +60,7 @@ def test_a_batch_cut_in_two_holds_the_same_samples(
     halves = [builder.build(SAMPLES[at : at + 2], epoch=1, step=5, position=at) for at in (0, 2)]
     for name in ("latents", "noise", "timesteps", "weights"):
         assert torch.equal(getattr(whole, name), torch.cat([getattr(half, name) for half in halves]))
-    torch.testing.assert_close(whole.embeddings, torch.cat([half.embeddings for half in halves]))
+    torch.testing.assert_close(whole.conditioning.states, joined([half.conditioning for half in halves]).states)
 
 
 def test_noise_changes_with_step_and_latents_with_epoch(

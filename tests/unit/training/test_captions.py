@@ -16,12 +16,12 @@ def test_a_frozen_encoder_runs_once_per_caption(base: BaseModel) -> None:
     captions.prepare(["a", "b", "a"])
     captions.prepare(["b", "c"])
     assert runs == [1, 1, 1]
-    embeddings = captions.embeddings(["c", "b", "b"])
+    embeddings = captions.conditioning(["c", "b", "b"]).states
     assert runs == [1, 1, 1]
     captions.forget_all_but(["b"])
     captions.prepare(["a", "b"])
     assert runs == [1, 1, 1, 1]
-    expected = encode_captions(base.tokenizer, base.text_encoder, ["c", "b", "b"], clip_skip=1, max_token_length=75)
+    expected = encode_captions(base, ["c", "b", "b"], max_token_length=75).states
     torch.testing.assert_close(embeddings, expected)
 
 
@@ -32,7 +32,7 @@ def test_a_learning_encoder_passes_gradients_to_its_lora(base: BaseModel) -> Non
     )
     captions = CaptionEncoder(base, max_token_length=75, learns=True)
     captions.prepare(["a"])
-    captions.embeddings(["a"]).square().mean().backward()
+    captions.conditioning(["a"]).states.square().mean().backward()
     network.collect_gradients()
     assert network.groups[0].gradient.any()
 
@@ -41,5 +41,5 @@ def test_clip_skip_of_the_profile_is_used(base: BaseModel) -> None:
     base.clip_skip = 2
     captions = CaptionEncoder(base, max_token_length=75, learns=False)
     captions.prepare(["a"])
-    expected = encode_captions(base.tokenizer, base.text_encoder, ["a"], clip_skip=2, max_token_length=75)
-    torch.testing.assert_close(captions.embeddings(["a"]), expected)
+    expected = encode_captions(base, ["a"], max_token_length=75).states
+    torch.testing.assert_close(captions.conditioning(["a"]).states, expected)

@@ -18,6 +18,7 @@ from loratui.runs.events import Event, EventWriter, read_events
 from loratui.training.processes import Processes
 from loratui.training.recipe import Recipe, Stopped, TrainingResult
 from loratui.training.requests import Requests
+from tests.original_layout import write_single_file
 from tests.small_dataset import new_run, small_profile, write_pictures
 
 
@@ -59,6 +60,18 @@ def test_losses_are_the_expected_ones(profile: Profile, tmp_path: Path) -> None:
     validation = [event["loss"] for event in validated]
     assert validation == pytest.approx(EXPECTED_VALIDATION, rel=1e-3)
     assert validation[0] > validation[1] > validation[2]
+
+
+def test_a_single_file_trains_and_its_base_says_which_tokenizer_it_took(
+    profile: Profile, tiny_base_directory: Path, tmp_path: Path
+) -> None:
+    profile.model.base = str(write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors"))
+    profile.model.config = str(tiny_base_directory)
+    run = new_run(profile, tmp_path / "runs")
+    with EventWriter(run.events_path) as events:
+        Recipe(run, events, Requests(run, 0), Processes(torch.device("cpu"))).setup()
+    [told] = [event["tokenizer"] for event in read_events(run.events_path) if event["event"] == "base"]
+    assert told == f"The tokenizer is that of {tiny_base_directory} (model.config)."
 
 
 def test_files_are_written_per_epoch_and_verified(profile: Profile, tmp_path: Path) -> None:

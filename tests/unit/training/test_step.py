@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.conditioning import Conditioning
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
 from loratui.profile.schema import Network, Training
 from loratui.training.objective import Batch, weighted_errors
@@ -23,13 +24,13 @@ def batch_of(count: int) -> Batch:
         latents=torch.randn(count, 4, 16, 16, generator=generator),
         noise=torch.randn(count, 4, 16, 16, generator=generator),
         timesteps=torch.randint(1000, (count,), generator=generator),
-        embeddings=torch.randn(count, 77, 32, generator=generator),
+        conditioning=Conditioning(torch.randn(count, 77, 32, generator=generator)),
         weights=torch.linspace(0.2, 1.0, count),
     )
 
 
 def part(batch: Batch, start: int, stop: int) -> Batch:
-    fields = (batch.latents, batch.noise, batch.timesteps, batch.embeddings, batch.weights)
+    fields = (batch.latents, batch.noise, batch.timesteps, batch.conditioning, batch.weights)
     return Batch(*(field[start:stop] for field in fields))
 
 
@@ -86,7 +87,7 @@ def test_loss_is_the_weighted_sum_over_the_number_of_samples(base: BaseModel) ->
     batch = batch_of(3)
     with torch.no_grad():
         noisy = base.schedule.add_noise(batch.latents, batch.noise, batch.timesteps)
-        prediction = base.unet(noisy, batch.timesteps, batch.embeddings).sample
+        prediction = base.unet(noisy, batch.timesteps, batch.conditioning.states).sample
         errors = (prediction - batch.noise).square().mean(dim=(1, 2, 3))
         expected = float((errors * batch.weights).sum() / 3)
     assert fresh(base).take([batch], 3).loss == pytest.approx(expected, rel=1e-5)
