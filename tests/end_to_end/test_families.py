@@ -85,7 +85,7 @@ def test_it_trains_and_its_grid_is_that_of_a_plain_diffusers_pipeline(family: st
 def test_a_single_file_trains_and_is_compared_with_its_directory(tmp_path: Path) -> None:
     directory = write_tiny_xl(tmp_path / "base")
     file = write_single_file(directory, tmp_path / "animagine.safetensors")
-    other = write_single_file(write_tiny_xl(tmp_path / "other", seed=1), tmp_path / "pony.safetensors")
+    other = write_tiny_xl(tmp_path / "pony", seed=1)
     profile = profile_of(file, tmp_path)
     profile.model.config = str(directory)
     profile.comparison.other_bases = [str(other)]
@@ -96,12 +96,15 @@ def test_a_single_file_trains_and_is_compared_with_its_directory(tmp_path: Path)
     assert len({(cell["row"], cell["strength"]) for cell in comparison["cells"]}) == 2 * 2
 
 
-def test_a_base_of_another_family_is_refused_with_the_first_key_that_does_not_fit(tmp_path: Path) -> None:
-    run_of(profile_of(write_tiny_xl(tmp_path / "base"), tmp_path), tmp_path)
+def test_a_base_of_another_family_is_refused_before_anything_is_drawn(tmp_path: Path) -> None:
+    run = run_of(profile_of(write_tiny_xl(tmp_path / "base"), tmp_path), tmp_path)
+    drawn = len(events_of(run, "cell"))
     command = ["compare", str(tmp_path / "disc.toml"), "--set"]
     command.append(f"comparison.other_bases={[str(write_tiny_sd2(tmp_path / 'sd2'))]}")
     done = subprocess.run(
         [sys.executable, "-m", "loratui", *command, "--json"], cwd=tmp_path, capture_output=True, text=True, timeout=200
     )
     assert done.returncode != 0
-    assert "does not fit the base sd2: it has no layer for lora_" in json.loads(done.stdout)["error"]
+    told = json.loads(done.stdout)["error"]
+    assert "sd2, which is Stable Diffusion 2.x, and the LoRA is for Stable Diffusion XL" in told
+    assert len(events_of(run, "cell")) == drawn

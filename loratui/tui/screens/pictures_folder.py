@@ -145,14 +145,12 @@ class FolderDialog(Dialog[str | None]):
 
     def _consider(self, text: str, take: bool = False) -> Worker[None]:
         description = "" if take else BACKGROUND  # the keys after Enter are for what it leads to
+
         # Not the coroutine itself: one that is replaced before it begins would never be awaited.
-        return self.run_worker(
-            lambda: self._look_at(text, take),
-            group="consider",
-            exclusive=True,
-            exit_on_error=False,
-            description=description,
-        )
+        async def look() -> None:
+            await self._look_at(text, take)
+
+        return self.run_worker(look, group="consider", exclusive=True, exit_on_error=False, description=description)
 
     async def _look_at(self, text: str, take: bool) -> None:
         if not take:

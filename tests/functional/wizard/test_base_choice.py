@@ -57,7 +57,7 @@ def test_a_directory_says_its_size(session: Session, tiny_base_directory: Path) 
 
 def test_a_base_on_the_hub_says_its_size_by_its_family(session: Session) -> None:
     remember(locate("emi/xl"), Known(7_000_000_000, Family("SDXL")))
-    complaint, remark = choose_base(session, "emi/xl")
+    complaint, remark = choose_base(session, "emi/xl", read_natives("emi/xl", session.profile.model.base))
     assert complaint == ""
     assert "1024 × 1024" in remark
     dataset = load_profile("emi").dataset

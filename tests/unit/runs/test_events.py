@@ -104,7 +104,8 @@ def test_two_writing_processes_never_mix_their_lines_and_two_watchers_see_all(tm
     assert len(seen[0]) == 3000
     assert set(seen[0]) == everything
     assert seen[0] == seen[1]
-    assert len(path.read_text().splitlines()) == 3000
+    # A writer that begins while another is in the middle of a line ends that line, which may leave an empty one.
+    assert len([line for line in path.read_text().splitlines() if line]) == 3000
 
 
 def test_following_yields_what_was_written_just_before_the_end(tmp_path: Path) -> None:
