@@ -68,7 +68,7 @@ def test_names_and_completion_on_home_send_no_codes(hostile: WizardTerminal) -> 
     hostile.wait_to_see("Tab complete")
     hostile.type("n")
     hostile.keys("tab")
-    hostile.wait_to_see("There is no folder")
+    hostile.wait_to_see("Nothing begins like that.")
     hostile.keys("escape")
     ends_without_codes(hostile)
 
