@@ -11,14 +11,15 @@ from typing import Any
 from rich.cells import cell_len
 
 from loratui.command_line.terminal import Terminal
-from loratui.errors import LoraFileError
+from loratui.errors import LoraFileError, ProfileError
 from loratui.lora_file.families import FAMILY_NAMES
 from loratui.lora_file.inspect import LoraSummary, summarise
 from loratui.lora_file.precisions import PRECISIONS
 from loratui.lora_file.rebuilding import Rebuilt, rebuild_profile
 from loratui.lora_file.trained_as import Trained, trained_as
+from loratui.lora_file.trained_sizes import by_tensors
 from loratui.profile.fields import why_not_a_name
-from loratui.profile.store import new_profile
+from loratui.profile.store import new_profile, profile_path
 from loratui.safe_text import printable
 
 _LABEL_WIDTH = 18
@@ -42,11 +43,18 @@ def inspect_lora(file: str, terminal: Terminal, *, everything: bool, profile: bo
     """
     summary = summarise(file)
     trained = trained_as(summary.metadata)
-    rebuilt = rebuild_profile(summary.metadata, summary.dtypes, summary.counts) if profile or name else None
+    rebuilt = None
     # Saved before anything is said: a refusal stands alone.
     path = None
-    if rebuilt:
-        path = new_profile(_profile_name(name or summary.name, summary.path.stem, bool(name)), rebuilt.profile)
+    if profile or name:
+        by_metadata = rebuild_profile(summary.metadata, summary.dtypes, summary.counts)
+        rebuilt = by_tensors(by_metadata, summary.modules, summary.family)
+        wanted = _profile_name(name or summary.name, summary.path.stem, bool(name))
+        if profile_path(wanted).exists():
+            raise ProfileError(
+                f"There is a profile {printable(wanted)} already; it stays.", "Give another name: --name"
+            )
+        path = new_profile(wanted, rebuilt.profile)
     for line in _lines(summary, trained, terminal.width, everything):
         terminal.say(line, verbatim=True)
     for problem in summary.problems[: None if everything else _FEW_PROBLEMS]:
