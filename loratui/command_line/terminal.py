@@ -18,6 +18,8 @@ from loratui.errors import LoratuiError
 from loratui.safe_text import printable
 
 _WIDTH_ELSEWHERE = 80
+# How a line begins that is a command to be copied.
+_COMMAND = "python -c "
 
 
 class Refused(LoratuiError):
@@ -121,9 +123,12 @@ def _lines(text: str) -> str:
 def _wrapped(text: str, console: Console) -> str:
     """`text` wrapped at spaces to a terminal's width, further lines indented by two; unchanged elsewhere.
 
-    A word that is longer than a line, such as a path, is never cut: it can still be copied whole.
+    A word that is longer than a line, such as a path, is never cut, nor is a command: both can still be copied whole.
     """
-    return "\n".join(_wrap(line, console.width) for line in text.split("\n")) if console.is_terminal else text
+    if not console.is_terminal:
+        return text
+    lines = text.split("\n")
+    return "\n".join(line if line.lstrip().startswith(_COMMAND) else _wrap(line, console.width) for line in lines)
 
 
 def _wrap(line: str, width: int) -> str:

@@ -23,7 +23,7 @@ CONVERSION = (
 CONVERT = (
     "Pickled files can run code when they are opened: get its .safetensors version, or convert it once with "
     "AUTOMATIC1111 (Checkpoint Merger, one model, format safetensors), huggingface.co/spaces/safetensors/convert, or, "
-    f"in a container without network or personal files: {CONVERSION}"
+    f"in a container without network or personal files:\n{CONVERSION}"
 )
 QUANTISED = (".gguf", ".ggml")
 USE_FULL = "A LoRA is trained on full weights: get the .safetensors version in fp16, bf16 or fp32."

@@ -41,6 +41,7 @@ def _check_layouts(loras: Sequence[LoraFile]) -> None:
             if module.is_in_block:
                 blocks = blocks or (lora, module)
                 if module.in_original_layout != blocks[1].in_original_layout:
+                    _check_families(loras)  # SDXL is named so by kohya, and no layout brings it to SD 1.x
                     raise LoraFileError(
                         f"{_name(lora)} has {_key(module.name)}, {_name(blocks[0])} has {_key(blocks[1].name)}: block "
                         "names of two kinds.",

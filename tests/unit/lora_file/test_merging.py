@@ -306,6 +306,17 @@ def test_files_that_do_not_go_together_are_refused_by_a_key(
     assert not (tmp_path / "sum.safetensors").exists()
 
 
+def test_families_that_no_layout_brings_together_are_named(tmp_path: Path) -> None:
+    ours = other_file(
+        tmp_path / "emi.safetensors", "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn2_to_k", 768
+    )
+    theirs = other_file(tmp_path / "xl.safetensors", "lora_unet_middle_block_1_transformer_blocks_0_attn2_to_k", 2048)
+    with pytest.raises(LoraFileError) as refusal:
+        merge_loras([read_ingredient(str(ours)), read_ingredient(str(theirs))], tmp_path / "both")
+    assert "Stable Diffusion XL" in refusal.value.what
+    assert "layout" not in refusal.value.todo
+
+
 def test_two_layouts_are_refused_with_the_way_to_one(tmp_path: Path) -> None:
     from loratui.lora_file.converting import convert_lora
 
