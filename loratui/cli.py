@@ -263,5 +263,6 @@ def _refuse_usage(error: Exception, terminal: Terminal) -> int:
         context = getattr(error, "ctx", None)
         command = context.command_path if context is not None else "loratui"
         # pydantic, with which newer versions of typer read values, puts this in front of what an enumeration says.
-        terminal.refuse(LoratuiError(message.replace(": Value error, ", ": "), f"See {command} --help."))
+        plain = " ".join(message.replace(": Value error, ", ": ").split())  # choices come in lines with tabs
+        terminal.refuse(LoratuiError(plain, f"See {command} --help."))
     return 2

@@ -1,6 +1,8 @@
 """`loratui lora convert` and `loratui lora merge` as a person calls them."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +39,17 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         main(["lora", *arguments])
     out, err = capsys.readouterr()
     return int(left.value.code or 0), out, err
+
+
+def test_a_missing_choice_is_named_in_one_sentence(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "loratui", "lora", "convert", "emi.safetensors"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "error: Missing option '--to'. Choose from: kohya, diffusers" in done.stderr
 
 
 def test_there_and_back(emi: Path, capsys: pytest.CaptureFixture[str]) -> None:
