@@ -7,15 +7,15 @@ from loratui.tui.widgets.news import NewsRows
 from tests.wizard import read, screen_text, see, until, wizard
 
 LONG = "The file /home/emi/pictures/5_emi_person/a-picture.txt could not be written: the disk is full."
-TODO = "Make room on the disk, then press Enter once more to write the caption."
+REMEDY = "Make room on the disk, then press Enter once more to write the caption."
 
 
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=str)
 async def test_a_long_sentence_takes_the_rows_that_it_needs(profile: str, size: tuple[int, int]) -> None:
     async with wizard(size, profile, "system") as pilot:
         assert pilot.app.step_screen is not None
-        pilot.app.step_screen.say(f"{LONG} {TODO}", "error")
-        lines = await read(pilot, f"{LONG} {TODO}")
+        pilot.app.step_screen.say(f"{LONG} {REMEDY}", "error")
+        lines = await read(pilot, f"{LONG} {REMEDY}")
         assert "? Help" in lines[-1]
         assert len(lines) == size[1]
 
@@ -24,9 +24,9 @@ async def test_the_rows_are_given_back_when_it_is_over(profile: str) -> None:
     async with wizard(profile=profile, mode="system") as pilot:
         screen = pilot.app.step_screen
         assert screen is not None
-        screen.say(f"{LONG} {TODO}", "warning")
+        screen.say(f"{LONG} {REMEDY}", "warning")
         await until(pilot, lambda: screen.query_one(NewsRows).size.height > 1)
-        screen.unsay(f"{LONG} {TODO}")
+        screen.unsay(f"{LONG} {REMEDY}")
         await until(pilot, lambda: screen.query_one(NewsRows).size.height == 1)
         assert set(screen_text(pilot)[-2].strip()) == {"─"}
 
@@ -34,9 +34,9 @@ async def test_the_rows_are_given_back_when_it_is_over(profile: str) -> None:
 async def test_another_size_of_the_terminal_takes_other_rows(profile: str) -> None:
     async with wizard(profile=profile, mode="system") as pilot:
         assert pilot.app.step_screen is not None
-        pilot.app.step_screen.say(f"{LONG} {TODO}", "error")
+        pilot.app.step_screen.say(f"{LONG} {REMEDY}", "error")
         await pilot.resize_terminal(60, 20)
-        await read(pilot, f"{LONG} {TODO}")
+        await read(pilot, f"{LONG} {REMEDY}")
 
 
 async def test_an_error_can_be_copied_until_something_else_is_said(profile: str) -> None:
@@ -67,7 +67,7 @@ async def test_what_takes_more_than_a_third_of_the_screen_says_where_the_rest_is
 
 async def test_an_error_in_a_window_can_be_copied(profile: str) -> None:
     async with wizard(profile=profile) as pilot:
-        pilot.app.show_error(LoratuiError(LONG, TODO))  # type: ignore[attr-defined]
+        pilot.app.show_error(LoratuiError(LONG, REMEDY))  # type: ignore[attr-defined]
         await see(pilot, "That did not work", "y copy")
         await pilot.press("y")
-        await until(pilot, lambda: pilot.app.clipboard == f"{LONG}\n\n{TODO}")
+        await until(pilot, lambda: pilot.app.clipboard == f"{LONG}\n\n{REMEDY}")
