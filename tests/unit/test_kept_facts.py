@@ -3,8 +3,6 @@
 import errno
 import fcntl
 import os
-import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from loratui.kept_facts import change_facts, keep_facts, read_facts
 from loratui.locks import take_lock
 from tests.permissions import bound_by_permissions
+from tests.together import run_together
 
 # Seconds; a person is not made to wait so long for others who change the same facts.
 _FOR_A_BUSY_COMPUTER = 60.0
@@ -115,23 +114,5 @@ for number in range(40):
 
 def test_changes_of_several_processes_add_up(tmp_path: Path) -> None:
     path = tmp_path / "facts.json"
-    counting = [
-        subprocess.Popen(
-            [sys.executable, "-c", _COUNTING, str(path), str(_FOR_A_BUSY_COMPUTER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        for _ in range(3)
-    ]
-    for process in counting:
-        assert process.stdout is not None
-        process.stdout.readline()
-    for process in counting:
-        assert process.stdin is not None
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in counting:
-        process.communicate()
-        assert process.returncode == 0
+    run_together(_COUNTING, [(str(path), str(_FOR_A_BUSY_COMPUTER))] * 3)
     assert read_facts(path) == {"n": 120}

@@ -3,14 +3,13 @@
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from loratui.profile.schema import SECTIONS, Dataset, Profile
 from loratui.profile.store import load_profile, new_profile
 from loratui.tui.screens.settings import SettingsScreen
 from loratui.tui.screens.settings_rows import rows_of
-from loratui.tui.widgets.form import RowsForm
+from tests.functional.wizard.settings_form import form_of, press
 from tests.small_dataset import small_profile, write_pictures
 from tests.wizard import cut_texts, screen_text, see_line, session_of, wizard
 
@@ -21,15 +20,6 @@ def profile(tmp_path: Path) -> str:
     pictures = write_pictures(tmp_path / "pictures")
     new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output"))
     return "emi"
-
-
-def form_of(pilot: Pilot[int]) -> RowsForm:
-    return pilot.app.screen_stack[0].query_one(RowsForm)
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.pause()
 
 
 def test_every_field_of_the_schema_is_a_row_exactly_once() -> None:

@@ -1,31 +1,8 @@
 """Step 4: names and places that are judged when their field is left, and those that may come to exist."""
 
-from pathlib import Path
-
-import pytest
-from textual.pilot import Pilot
-
-from loratui.profile.store import load_profile, new_profile
-from loratui.tui.widgets.form import RowsForm
-from tests.small_dataset import small_profile, write_pictures
+from loratui.profile.store import load_profile
+from tests.functional.wizard.settings_form import form_of, press
 from tests.wizard import screen_text, see_line, until, wizard
-
-
-@pytest.fixture
-def profile(tmp_path: Path) -> str:
-    """A saved profile that trains six pictures, twice each, on the demo's base."""
-    pictures = write_pictures(tmp_path / "pictures")
-    new_profile("emi", small_profile(Path("demo"), pictures, tmp_path / "output"))
-    return "emi"
-
-
-def form_of(pilot: Pilot[int]) -> RowsForm:
-    return pilot.app.screen_stack[0].query_one(RowsForm)
-
-
-async def press(pilot: Pilot[int], *keys: str) -> None:
-    await pilot.press(*keys)
-    await pilot.pause()
 
 
 async def test_a_base_is_taken_when_its_field_is_left_and_said_by_its_whole_name(profile: str) -> None:

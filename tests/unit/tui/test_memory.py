@@ -1,14 +1,13 @@
 """What several wizards remember at once adds up, and the latest word counts."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from loratui.tui.memory import Memory
 from tests.permissions import bound_by_permissions
+from tests.together import run_together
 
 
 def test_a_fact_is_recalled_the_next_time_and_one_of_another_kind_is_not() -> None:
@@ -86,22 +85,7 @@ for number in range(30):
 
 
 def test_two_processes_keep_each_others_facts() -> None:
-    wizards = [
-        subprocess.Popen(
-            [sys.executable, "-c", _WIZARD, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for name in ("one", "other")
-    ]
-    for wizard in wizards:
-        assert wizard.stdout is not None
-        wizard.stdout.readline()
-    for wizard in wizards:
-        assert wizard.stdin is not None
-        wizard.stdin.write("go\n")
-        wizard.stdin.flush()
-    for wizard in wizards:
-        wizard.communicate()
-        assert wizard.returncode == 0
+    run_together(_WIZARD, [("one",), ("other",)])
     memory = Memory()
     found = [memory.recall(f"{name} {number}") for name in ("one", "other") for number in range(30)]
     assert found == [*range(30), *range(30)]
