@@ -13,6 +13,7 @@ from loratui.errors import BaseModelError, LoraFileError
 from loratui.hub.family import directory_family, directory_resolution, family_of, read_json
 from loratui.hub.kinds import UNKNOWN, VAE, Family, Prediction, usual_resolution
 from loratui.hub.recognition import VAE_PREFIX, Tensors, checkpoint_family, has_any, text_width
+from loratui.hub.whole_checkpoint import missing_tensors
 from loratui.lora_file.header import read_header
 from loratui.lora_file.naming import BaseFamily
 from loratui.safe_text import printable
@@ -24,6 +25,8 @@ _SAID: Mapping[str, Prediction] = {
     "epsilon": "epsilon",
     "eps": "epsilon",
 }
+# Names that a sentence gives as examples.
+_FEW = 3
 _SD2_SIDES: Mapping[Prediction, int] = {"v_prediction": 768, "epsilon": 512}
 _SIDE = re.compile(r"(\d{2,4})(?:x\1)?")
 
@@ -88,6 +91,33 @@ def check_vae(path: Path) -> None:
         f"The VAE {printable(path.name)} cannot be used: it is {family.what.removesuffix(', not a base')}.",
         "Set model.vae to a VAE's file or folder, or leave it empty for the base's own.",
     )
+
+
+def check_whole(path: Path, *, with_vae: bool) -> None:
+    """Refuse a checkpoint in the original layout that lacks tensors of its family, in its usual shape.
+
+    Args:
+        path: A file that `read_checkpoint` takes for a base; of a directory nothing is asked.
+        with_vae: Whether its own VAE is to be used.
+
+    Raises:
+        BaseModelError: it says how many are missing and names the first.
+    """
+    if path.is_dir():
+        return
+    tensors = read_header(path).tensors
+    family = checkpoint_family(tensors)
+    if family.base_family is None or family.needs_config:
+        return
+    missing, needed = missing_tensors(tensors, family.name, with_vae=with_vae)
+    if missing:
+        shown = ", ".join(missing[:_FEW])
+        more = f" and {len(missing) - _FEW:,} more" if len(missing) > _FEW else ""
+        raise BaseModelError(
+            f"{printable(path.name)} is no whole {family.name} model: of its {needed:,} tensors {len(missing):,} are "
+            f"missing: {shown}{more}.",
+            "Get the whole checkpoint, or choose another base.",
+        )
 
 
 def _holds_a_vae(path: Path) -> bool:

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import loratui
 from loratui.errors import BaseModelError
 from loratui.hub.location import CONVERT, FORMS, PICKLED, QUANTISED, USE_FULL, BaseLocation, Report
+from loratui.lora_file.other_files import other_file
 from loratui.safe_text import printable
 
 __all__ = ["BaseLocation", "Report", "fetch", "locate"]
@@ -105,10 +106,11 @@ def _from_path(path: Path) -> BaseLocation:
     if not path.is_file() or path.suffix.lower() != ".safetensors":
         raise BaseModelError(f"{shown} is not a .safetensors file.", FORMS)
     with path.open("rb") as file:
-        start = file.read(9)
-    if len(start) < 9 or start[8:9] != b"{":
-        what = "a git-lfs pointer, not the model itself" if start.startswith(b"version ") else "not a safetensors file"
-        raise BaseModelError(f"{shown} is {what} ({path.stat().st_size:,} bytes).", "Download the file again.")
+        opening = file.read(512)
+    if opening[8:9] != b"{":
+        what, todo = other_file(opening)
+        size = f" ({path.stat().st_size:,} bytes)" if opening else ""
+        raise BaseModelError(f"{shown} is {what}{size}.", todo or "Download the file again.")
     return BaseLocation("file", path.stem, path)
 
 

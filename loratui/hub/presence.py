@@ -65,7 +65,8 @@ def presence(base: str) -> Presence:
     known = remembered(location)
     if known is None:
         moved = RETIRED.get(location.repo_id)
-        note = f"It was taken off the hub; the same model is maintained as {moved}." if moved else ""
+        name = location.repo_id
+        note = f"{name} was taken off the hub; the same model is maintained as {moved}." if moved else ""
         return Presence(location, False, None, None, None, UNKNOWN.name, note, is_usable=not moved)
     to_fetch = max(0, known.size - partial_bytes(location.repo_id))
     return _told(location, known.family, None, to_fetch, known.size)

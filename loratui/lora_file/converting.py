@@ -74,9 +74,9 @@ def convert_lora(
     Args:
         source: A LoRA or LoCon of any tool.
         to: "kohya" or "diffusers".
-        output: The file to write; beside the source as `NAME-kohya` or `NAME-diffusers` where None. Where a file is
-            already, the next `-v2` is written.
-        force: Replace a file of that name.
+        output: The file to write, or the folder for it, where it is called as the source; beside the source as
+            `NAME-kohya` or `NAME-diffusers` where None. Where a file is already, the next `-v2` is written.
+        force: Replace a file of that name, but not the source.
 
     Raises:
         LoraFileError: the file is damaged or of another kind, a module has no name there, or nothing can be written.
@@ -88,7 +88,7 @@ def convert_lora(
     family = _rules(lora, record, known)
     placed = _placed(lora, family, None if known == "unknown" else known != "sd1")
     as_kohya = {one.rule: _as_kohya(lora, one, None if is_kohya else record) for one in placed}
-    path = output_path(output or lora.path.with_name(f"{lora.path.stem}-{to}{SUFFIX}"), force=force)
+    path = _output(lora.path, to, output, force=force)
     metadata = {key: text for key, text in lora.header.metadata.items() if key not in (ADAPTER_METADATA, RECORD)}
     hashed = MODEL_HASH in metadata
     with open(lora.path, "rb") as file:
@@ -111,6 +111,14 @@ def convert_lora(
                 hashed = True
         write_lora(path, pieces, metadata, hashed=hashed)
     return Converted(path, lora.layout.name, known, len(placed), tuple(_remarks(lora, to, known)))
+
+
+def _output(source: Path, to: LayoutName, output: str | Path | None, *, force: bool) -> Path:
+    beside = f"{source.stem}-{to}"
+    wanted = output or source.with_name(beside + SUFFIX)
+    folder = Path(wanted).expanduser()
+    name = beside if folder.is_dir() and folder.samefile(source.parent) else source.stem
+    return output_path(wanted, [source], name, force=force)
 
 
 def _rules(lora: LoraFile, record: Record, known: ToldFamily) -> BaseFamily:

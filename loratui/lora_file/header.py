@@ -4,18 +4,20 @@ Knows the container (https://github.com/huggingface/safetensors#format), not wha
 never loaded, only hashed. Every refusal is one `LoraFileError` that says what the file is, or where it is broken.
 """
 
+import difflib
 import hashlib
-import itertools
 import json
 import os
 import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
 from loratui.errors import LoraFileError
+from loratui.lora_file.other_files import other_file
 from loratui.safe_text import printable
 
 # The library's own limit. Texts may fill it, as tags of a large data set do, but not lists and tables: each of their
@@ -36,10 +38,11 @@ _BITS = {
 }
 
 _DOWNLOAD_AGAIN = "Download or copy it again."
+# Likeness to thousands of names would be felt.
+_MOST_COMPARED = 500
 _EXPECTED = "A LoRA file here is a .safetensors file as kohya's tools and loratui write it."
 # What the older of kohya's hashes looks at: 64 KiB at 1 MiB.
 WINDOW_START, WINDOW_STOP = 0x100000, 0x110000
-_PICKLE = "Such files can run code when opened, so loratui does not read them; use the .safetensors version."
 
 
 @dataclass(frozen=True)
@@ -80,11 +83,24 @@ def read_header(path: str | Path) -> Header:
         with open(path, "rb") as file:
             return _read(file, os.fstat(file.fileno()).st_size, name)
     except FileNotFoundError:
-        raise LoraFileError(f"There is no file {name}.", "Check the path.") from None
+        raise LoraFileError(f"There is no file {name}.", _instead_of(Path(path))) from None
     except OSError as error:
         raise LoraFileError(
             f"{name} cannot be read: {error.strerror}.", "Check the path and its permissions."
         ) from error
+
+
+def _instead_of(path: Path) -> str:
+    """What a person may have meant by a path where nothing is."""
+    whole = path.parent / f"{path.name}.safetensors"
+    try:
+        if whole.is_file():
+            return f"Did you mean {printable(whole)}?"
+        present = [file.name for file in islice(path.parent.glob("*.safetensors"), _MOST_COMPARED)]
+    except OSError:
+        present = []
+    near = difflib.get_close_matches(path.name, present, n=1)
+    return f"Did you mean {printable(path.parent / near[0])}?" if near else "Check the path."
 
 
 def model_hash(path: str | Path) -> str:
@@ -132,12 +148,11 @@ def file_legacy_hash(path: str | Path) -> str:
 
 
 def _read(file: BinaryIO, size: int, name: str) -> Header:
-    if size == 0:
-        raise LoraFileError(f"{name} is empty (0 bytes).", _DOWNLOAD_AGAIN)
     opening = file.read(512)
     length = int.from_bytes(opening[:8], "little")
     if size < 8 or length > MAX_HEADER_BYTES or (length > size - 8 and opening[8:9] != b"{"):
-        _refuse_stranger(opening, name)
+        what, todo = other_file(opening)
+        raise LoraFileError(f"{name} is {what}.", todo or _EXPECTED)
     if length > size - 8:
         raise LoraFileError(
             f"{name} is cut off: {_amount(size, 8 + length)} are there, and even its table of contents is incomplete.",
@@ -182,7 +197,7 @@ def _parse(text: bytes, data_start: int) -> tuple[dict[str, str], dict[str, Tens
 
 def _check_amount(text: bytes) -> None:
     """Refuse more entries than memory is worth, before any is made."""
-    if next(itertools.islice(_TOKENS.finditer(text), _MAX_TOKENS, None), None):
+    if next(islice(_TOKENS.finditer(text), _MAX_TOKENS, None), None):
         raise _Refused("its header lists more than any model has")
 
 
@@ -241,27 +256,6 @@ def _encodable(texts: list[str]) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _refuse_stranger(opening: bytes, name: str) -> NoReturn:
-    text = opening.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if opening.startswith(b"version https://git-lfs"):
-        raise LoraFileError(
-            f"{name} is a Git LFS pointer, not the file itself.", "Fetch the file with `git lfs pull`, or download it."
-        )
-    if text.startswith((b"<!doctype", b"<html", b"<?xml", b"<head")):
-        raise LoraFileError(
-            f"{name} is a web page, not a LoRA.", "The download probably asked for a login; download it again."
-        )
-    if opening.startswith(b"PK\x03\x04"):
-        raise LoraFileError(f"{name} is a zip archive or a PyTorch pickle (.pt, .ckpt), not safetensors.", _PICKLE)
-    if opening[:1] == b"\x80" and opening[1:2] in {b"\x02", b"\x03", b"\x04", b"\x05"}:
-        raise LoraFileError(f"{name} is a Python pickle, not safetensors.", _PICKLE)
-    if text.startswith((b"{", b"[")):
-        raise LoraFileError(f"{name} is a JSON text, not a LoRA.", _DOWNLOAD_AGAIN)
-    if opening.startswith(b"\x89PNG") or opening.startswith(b"\xff\xd8\xff"):
-        raise LoraFileError(f"{name} is a picture, not a LoRA.", _EXPECTED)
-    raise LoraFileError(f"{name} is not a safetensors file.", _EXPECTED)
 
 
 def _amount(present: int, whole: int) -> str:

@@ -5,7 +5,7 @@ With a smaller rank it is the best approximation, by singular values. All module
 alpha only (diffusers, of kohya's files) then see the same effect.
 """
 
-import re
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -22,15 +22,16 @@ from loratui.lora_file.layouts import NamedModule
 from loratui.lora_file.merge_checks import check_alike
 from loratui.lora_file.merged_metadata import Described, Ingredient, merged_metadata
 from loratui.lora_file.modules import LoraFile, LoraModule
-from loratui.lora_file.naming import Component
+from loratui.lora_file.naming import SUFFIX, Component
 from loratui.lora_file.precisions import DTYPES, Precision
 from loratui.lora_file.tensors import common_dtype, encoded, holds_exactly, usable_lora
 from loratui.lora_file.writing import Piece, output_path, write_lora
+from loratui.profile.fields import LARGEST_STRENGTH, SMALLEST_STRENGTH
 from loratui.safe_text import printable
 
 # A LoRA of SDXL at full rank has 1,280.
 _HIGHEST_RANK = 4096
-_WEIGHED = re.compile(r"(?P<path>.+?)(?P<weights>(:[^:/\\]*){0,2})", re.DOTALL)
+_WEIGHTS = "Write FILE, FILE:0.8, or FILE:0.8:0.5 for text encoder and UNet."
 
 
 @dataclass(frozen=True)
@@ -86,23 +87,27 @@ class _Layer:
 def read_ingredient(text: str) -> Ingredient:
     """Return what `FILE`, `FILE:0.8` or `FILE:0.8:0.5` (text encoder, UNet) asks for.
 
+    A weight is a number behind the last colons; a file whose whole name is `text` counts first.
+
     Raises:
-        LoraFileError: a weight is no number.
+        LoraFileError: a weight is no number, or none that a strength may be.
     """
-    if Path(text).is_file():
-        return Ingredient(Path(text))
-    found = _WEIGHED.fullmatch(text)
-    weights = found["weights"].split(":")[1:] if found else []
-    try:
-        numbers = [float(weight) for weight in weights]
-    except ValueError:
-        numbers = [float("nan")]
-    if not found or not np.isfinite(numbers).all():
+    path, weights = text, list[str]()
+    while not Path(path).is_file() and len(weights) < 2:
+        before, colon, last = path.rpartition(":")
+        # Behind a second weight, or in a path, there may be colons of the file's own.
+        if not (colon and before) or (not _is_number(last) and (weights or _is_of_a_path(last))):
+            break
+        path, weights = before, [last, *weights]
+    if not path or not all(map(_is_number, weights)):
+        raise LoraFileError(f"“{printable(text)}” has a weight that is no number.", _WEIGHTS)
+    numbers = [float(weight) for weight in weights]
+    if any(not SMALLEST_STRENGTH <= number <= LARGEST_STRENGTH for number in numbers):
         raise LoraFileError(
-            f"“{printable(text)}” has a weight that is no number.",
-            "Write FILE, FILE:0.8, or FILE:0.8:0.5 for text encoder and UNet.",
+            f"“{printable(text)}” has a weight that is not from {SMALLEST_STRENGTH:g} to {LARGEST_STRENGTH:g}.",
+            _WEIGHTS,
         )
-    return Ingredient(Path(found["path"]), *(numbers * 2)[:2] if numbers else (1.0, 1.0))
+    return Ingredient(Path(path), *(numbers * 2)[:2] if numbers else (1.0, 1.0))
 
 
 def merge_loras(
@@ -122,7 +127,7 @@ def merge_loras(
         output: The file to write; where one is already, the next `-v2` is.
         rank: The highest rank of a module; None keeps the sum exact.
         precision: Of the factors; None keeps that of the files, or fp32 where they differ.
-        force: Replace a file of that name.
+        force: Replace a file of that name, but none of those that are merged.
 
     Raises:
         LoraFileError: a file is damaged or of another kind, the files do not go together, nothing would be left, a
@@ -133,7 +138,7 @@ def merge_loras(
             f"The rank {rank} cannot be used." if ingredients else "There is nothing to merge.",
             f"Give at least one file, and a rank from 1 to {_HIGHEST_RANK:,}.",
         )
-    path = output_path(output, force=force)
+    path = output_path(output, [ingredient.path for ingredient in ingredients], force=force)
     loras = [usable_lora(ingredient.path) for ingredient in ingredients]
     check_alike(loras)
     with ExitStack() as files:
@@ -156,6 +161,17 @@ def merge_loras(
     return Merged(
         path, loras[0].layout.name, dict(ranks.most_common()), alpha, dtype, kept.share, kept.lowest, _remarks(loras)
     )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
+def _is_of_a_path(text: str) -> bool:
+    return "/" in text or text.endswith(SUFFIX)
 
 
 def _layers(ingredients: Sequence[Ingredient], loras: Sequence[LoraFile], files: Sequence[BinaryIO]) -> list[_Layer]:

@@ -28,7 +28,14 @@ _LINEAR = re.compile(
     r".*\.(to_[qkv]|to_out\.0|ff\.net\.0\.proj|ff\.net\.2|time_emb_proj|linear_[12])|encoder\..*|text_projection"
 )
 _PROJECTION = re.compile(r".*\.attentions\.\d+\.proj_(in|out)")
-
+# Layers that can have a LoRA, in either layout; how many there are differs from base to base.
+_LAYER = re.compile(
+    r"conv_in|conv_out|(?:time|add)_embedding\.linear_[12]|input_blocks\.0\.0|time_embed\.[02]|label_emb\.0\.[02]|out\.2"
+    r"|(?:(?:down|up)_blocks\.\d+\.[a-z]+\.\d+|mid_block\.[a-z]+\.\d+|(?:in|out)put_blocks\.\d+\.\d+|middle_block\.\d+)\."
+    r"(?:conv[12]?|conv_shortcut|time_emb_proj|op|in_layers\.2|out_layers\.3|emb_layers\.1|skip_connection|proj_in|proj_out"
+    r"|transformer_blocks\.\d+\.(?:attn[12]\.to_(?:[qkv]|out\.0)|ff\.net\.(?:0\.proj|2)))"
+    r"|encoder\.layers\.\d+\.(?:self_attn\.[a-z]+_proj|mlp\.fc[12])|text_projection"
+)
 
 # A word ends where the next begins, so that none can be taken for the beginning of a longer one.
 _UNET_WORD, _TEXT_WORD = (re.compile(rf"({words}|[0-9]{{1,3}})(?:_|$)") for words in (f"{_OURS}|{_THEIRS}", _TEXT))
@@ -41,14 +48,8 @@ def module_path(component: Component, spelling: str) -> str | None:
         component: The model.
         spelling: As `layouts.NamedModule.spelling`: `down_blocks_0_attentions_0_proj_in`, in either layout.
     """
-    word, words, position = (_UNET_WORD if component == "unet" else _TEXT_WORD), [], 0
-    while position < len(spelling):
-        found = word.match(spelling, position)
-        if found is None:
-            return None
-        words.append(found[1])
-        position = found.end()
-    if not words or spelling.endswith("_"):
+    words = _words(component, spelling)
+    if words is None:
         return None
     path = ".".join(words)
     if component != "unet":
@@ -57,6 +58,12 @@ def module_path(component: Component, spelling: str) -> str | None:
         return path
     theirs = diffusers_path(path)
     return theirs if words[0] in _ROOTS["original"] and theirs != path else None
+
+
+def is_layer(component: Component, spelling: str) -> bool:
+    """Whether a layer of that name may be in a base of Stable Diffusion 1, 2 or XL of whatever size."""
+    words = _words(component, spelling)
+    return words is not None and _LAYER.fullmatch(".".join(words)) is not None
 
 
 def goes_back(path: str) -> bool:
@@ -74,3 +81,15 @@ def is_linear(path: str, linear_projections: bool | None) -> bool | None:
     if _LINEAR.fullmatch(path):
         return True
     return linear_projections if _PROJECTION.fullmatch(path) else None
+
+
+def _words(component: Component, spelling: str) -> list[str] | None:
+    """The words of a spelling, or None where it has an unknown one."""
+    word, words, position = (_UNET_WORD if component == "unet" else _TEXT_WORD), [], 0
+    while position < len(spelling):
+        found = word.match(spelling, position)
+        if found is None:
+            return None
+        words.append(found[1])
+        position = found.end()
+    return words if words and not spelling.endswith("_") else None

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from loratui.errors import LoraFileError
 from loratui.lora_file.header import Header, TensorInfo, read_header
 from loratui.lora_file.layouts import PARTS, Layout, NamedModule, read_layout
+from loratui.lora_file.module_paths import is_layer
 from loratui.lora_file.naming import Component
 from loratui.lora_file.unsupported import other_model, stranger
 from loratui.safe_text import printable
@@ -26,6 +27,8 @@ _ADVICE = "Look for a plain LoRA or LoCon of Stable Diffusion 1, 2 or XL, in koh
 _BUNDLED = ("bundle_emb.",)
 # SDXL at rank 1,024 in fp32 has 15 GB. A sparse file that claims more costs its author nothing, but whoever hashes it.
 _LARGEST = 32_000_000_000
+# Names that a sentence gives as examples.
+_FEW = 3
 _PEFT_METADATA = "lora_adapter_metadata"
 
 
@@ -98,18 +101,20 @@ def read_lora(path: str | Path) -> LoraFile:
     if header.size > _LARGEST:
         raise LoraFileError(f"{printable(path)} has {header.size / 1e9:,.0f} GB: no LoRA is as large as that.", _ADVICE)
     layout = read_layout(header.tensors)
+    other = other_model(header.tensors)
     if not layout.modules and not layout.unsupported:
-        what = stranger(header.tensors)
-        if other := other_model(header.tensors):
-            what = f"it is for another model: {other}"
+        what = f"it is for another model: {other}" if other else stranger(header.tensors)
         raise LoraFileError(f"{printable(path)} holds no LoRA for Stable Diffusion: {what}.", _ADVICE)
     problems: list[str] = []
     modules = tuple(_modules(path, header, layout, problems))
+    unknown = [one.name for one in layout.modules if not is_layer(one.component, one.spelling)]
+    if unknown and not other:
+        problems.append(f"It has {_layers_of_no_model(unknown)}.")
     strange = [name for name in layout.foreign if not name.startswith(_BUNDLED)]
     refusal = _refusal(layout, modules, strange, problems)
     for kind in layout.unsupported:
         problems.append(f"It is {_article(kind)} {kind}, which loratui does not apply, convert or merge.")
-    if other := other_model(header.tensors):
+    if other:
         problems.append(f"It is for another model: {other}.")
     elif strange:
         problems.append(f"It has {_tensors(len(strange))} no LoRA, such as {printable(strange[0])[:120]}.")
@@ -131,6 +136,13 @@ def _refusal(layout: Layout, modules: tuple[LoraModule, ...], strange: list[str]
 
 def _tensors(count: int) -> str:
     return "1 tensor that is" if count == 1 else f"{count} tensors that are"
+
+
+def _layers_of_no_model(names: list[str]) -> str:
+    shown = ", ".join(printable(name)[:120] for name in names[:_FEW])
+    more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+    count = "1 module that is no layer" if len(names) == 1 else f"{len(names)} modules that are no layers"
+    return f"{count} of Stable Diffusion 1, 2 or XL: {shown}{more}"
 
 
 def _article(kind: str) -> str:

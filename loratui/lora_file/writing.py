@@ -6,6 +6,7 @@ first, then by name), so that the same tensors give the same `sshs_model_hash`, 
 
 import hashlib
 import math
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -47,17 +48,38 @@ class Piece:
         return math.prod(self.shape) * SIZES[self.dtype]
 
 
-def output_path(wanted: str | Path, *, force: bool = False) -> Path:
+def output_path(wanted: str | Path, sources: Iterable[Path], name: str | None = None, *, force: bool = False) -> Path:
     """Return where a file that was asked for as `wanted` goes: there, or where one is already, the next `-v2`.
 
+    Args:
+        wanted: A file, or the folder for it.
+        sources: Files that are read for it, which it never replaces.
+        name: What it is called in a folder; None where `wanted` must name a file.
+        force: Replace another file of that name.
+
     Raises:
-        LoraFileError: the folder is missing, or the name cannot be a file's.
+        LoraFileError: the folder is missing, the name cannot be a file's, or `force` would replace a source.
     """
     path = Path(wanted).expanduser()
-    name = path.name.removesuffix(SUFFIX)
-    if not path.parent.is_dir():
-        raise LoraFileError(f"There is no folder {printable(path.parent)}.", "Create it, or choose another --output.")
-    return path.parent / (next_free(path.parent, name, force=force) + SUFFIX)
+    if path.is_dir():
+        if name is None:
+            raise LoraFileError(
+                f"{printable(path)} is a folder.", f"Name the file too: --output {printable(path)}/NAME"
+            )
+        folder, stem = path, name
+    elif str(wanted).endswith(os.sep):
+        raise LoraFileError(f"There is no folder {printable(path)}.", "Create it, or choose another --output.")
+    else:
+        folder, stem = path.parent, path.name.removesuffix(SUFFIX)
+    if not folder.is_dir():
+        raise LoraFileError(f"There is no folder {printable(folder)}.", "Create it, or choose another --output.")
+    path = folder / (next_free(folder, stem, force=force) + SUFFIX)
+    if any(_is_same(path, source) for source in sources):
+        raise LoraFileError(
+            f"{printable(path)} is one of the files that are read; it is not replaced.",
+            "Choose another --output, or leave --force out.",
+        )
+    return path
 
 
 def write_lora(path: Path, pieces: Iterable[Piece], metadata: Mapping[str, str], *, hashed: bool = True) -> None:
@@ -96,6 +118,11 @@ def write_lora(path: Path, pieces: Iterable[Piece], metadata: Mapping[str, str],
             f"{printable(path)} could not be written: {error.strerror or error}.",
             "Check that its folder can be written and has room.",
         ) from error
+
+
+def _is_same(path: Path, source: Path) -> bool:
+    """Whether two paths are one file, under whatever name."""
+    return path.exists() and source.exists() and path.samefile(source)
 
 
 def _write_data(file: BinaryIO, pieces: Iterable[Piece], before: bytes) -> dict[str, str]:

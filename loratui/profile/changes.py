@@ -16,7 +16,7 @@ from loratui.profile.complaints import unknown_key
 from loratui.profile.fields import split_lora, why_not_plain
 from loratui.profile.schema import SECTIONS, Profile
 from loratui.profile.store import validated
-from loratui.profile.text import misread, read_text
+from loratui.profile.text import is_text, misread, read_text, repair_of
 from loratui.safe_text import printable
 
 _PATH_STARTS = ("/", "./", "../", "~")
@@ -118,8 +118,10 @@ def _lora(text: str, path: Callable[[str], str]) -> str:
 
 def _read_value(text: str, field: FieldInfo, name: str) -> Any:
     if kind := misread(text, field):
+        as_text = "" if text[0] in "'\"" else f"if it is text: --set '{name}=\"{text[0]}…\"'"
+        repair = "" if as_text and is_text(field) else repair_of(text)
         raise ProfileError(
             f"--set: the value of {name} begins like {kind} but is not one.",
-            "Close its quotes." if text[0] in "'\"" else f"Close it; or, if it is text: --set '{name}=\"{text[0]}…\"'",
+            f"{repair} Or, {as_text}" if repair and as_text else repair or f"Put it in quotes, {as_text}",
         )
     return read_text(text, field)

@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 _TOML_BEGINNINGS = {"[": "a list", "{": "a table", '"': "a text in quotes", "'": "a text in quotes"}
 
+_CURLY_QUOTES = "“”„‟‘’‚‛«»"
 _SMALL = 0.001
 
 
@@ -48,6 +49,29 @@ def misread(text: str, field: FieldInfo) -> str:
     if is_list(field) and all(_read_entries(line.strip(), field) != [line.strip()] for line in text.split("\n")):
         return ""
     return _TOML_BEGINNINGS.get(text[:1], "")
+
+
+def repair_of(text: str) -> str:
+    """What to do about a `text` that is misread, a sentence: which quote or bracket is wrong."""
+    quote, depth, last = "", 0, ""
+    escaped = False
+    for character in text.strip():
+        if quote:
+            if escaped or (character == "\\" and quote == '"'):
+                escaped = not escaped
+                continue
+            quote = "" if character == quote else quote
+        elif character in "'\"":
+            quote = character
+        elif character in _CURLY_QUOTES:
+            return f"{character} is no quote here: use \" or '."
+        depth += 0 if quote else (character in "[{") - (character in "]}")
+        last = character if not character.isspace() and character not in "]}" else last
+    if quote and last in "'\"" and last != quote:
+        return f"What begins with {quote} ends with {quote}, not with {last}."
+    if quote:
+        return "Close its quotes."
+    return "Close it." if depth > 0 else 'Put its texts in quotes, with commas between: ["a", "b"].'
 
 
 def choices_of(field: FieldInfo) -> tuple[str, ...]:

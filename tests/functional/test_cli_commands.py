@@ -17,7 +17,7 @@ from loratui.profile.changes import resolve_paths
 from loratui.profile.store import load_profile, read_profile
 from loratui.runs.directory import create_run
 from loratui.runs.events import EventWriter
-from tests.unit.hub.checkpoints import SDXL, write_checkpoint
+from tests.unit.hub.checkpoints import WHOLE_SDXL, write_checkpoint
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_check_that_stops_gives_exit_code_2_and_the_whole_report(
 def test_a_dry_run_warns_of_a_resolution_far_below_the_bases_own(
     work: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write_checkpoint(work / "xl.safetensors", SDXL)
+    write_checkpoint(work / "xl.safetensors", WHOLE_SDXL)
     order = ("run", "emi.toml", "--dry-run", "--set", f"model.base={work / 'xl.safetensors'}")
     assert call(*order) == 0
     assert "warning: Trained at 512 × 512; xl was made for 1024 × 1024. Set dataset" in capsys.readouterr().err

@@ -104,6 +104,7 @@ def test_a_profile_is_rebuilt_once_and_never_replaced(
     assert str(path) in out
     assert "Lion" in out
     assert "dataset.path" in out
+    said = " ".join(out.split())
     values = tomllib.loads(saved)
     assert (values["network"]["rank"], values["network"]["alpha"], values["dataset"]["repeats"]) == (2, 1.0, 5)
     assert values["dataset"]["trigger"] == "Emi"
@@ -116,7 +117,19 @@ def test_a_profile_is_rebuilt_once_and_never_replaced(
 
     code, out, _ = call(capsys, str(lora), "--name", "again", "--json")
     assert code == 0
-    assert json.loads(out)["profile"]["path"] == str(home / "again.toml")
+    told = json.loads(out)["profile"]
+    assert told["path"] == str(home / "again.toml")
+    taken = told["taken"]
+    assert f"{len(taken)} settings are the file's, the others are the defaults. {', '.join(taken)} " in said
+
+
+def test_one_setting_is_told_as_one(tmp_path: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = {"lora_unet_mid.hada_w1_a": ([1], b"a")}
+    file = file_of(tmp_path / "loha.safetensors", tensors, {"ss_seed": "7"})
+    assert call(capsys, str(file), "--profile")[0] == 0
+    code, out, _ = call(capsys, str(file), "--name", "again")
+    assert code == 0
+    assert "\n1 setting is the file's, the others are the defaults.\n  training.seed\n" in out
 
 
 def test_without_asking_no_profile_is_written(lora: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -155,6 +168,35 @@ def test_a_kind_that_is_not_applied_is_named(tmp_path: Path, capsys: pytest.Capt
     assert "problem: " in out
     code, out, _ = call(capsys, str(file), "--json")
     assert json.loads(out)["usable"] is False
+
+
+@pytest.mark.parametrize("typed", ["emi", "eml.safetensors"])
+def test_the_file_that_was_probably_meant_is_named(
+    lora: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    monkeypatch.chdir(lora.parent)
+    for path in (typed, str(lora.with_name(typed))):
+        code, out, err = call(capsys, path)
+        assert (code, out) == (2, "")
+        assert f"Did you mean {path.removesuffix(typed)}emi.safetensors?" in err
+
+
+def test_layers_of_no_model_are_counted_and_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = {f"{KEY}.lora_down.weight": ([2, 8], bytes(32)), f"{KEY}.lora_up.weight": ([4, 2], bytes(16))}
+    for name in ("warp_core_0", "warp_core_1", "down_blocks_0_attentions_0", "to_q"):
+        tensors |= {
+            f"lora_unet_{name}.lora_down.weight": ([2, 8], bytes(32)),
+            f"lora_unet_{name}.lora_up.weight": ([4, 2], bytes(16)),
+        }
+    file = file_of(tmp_path / "odd.safetensors", tensors)
+    code, out, _ = call(capsys, str(file), "--json")
+    told = json.loads(out)
+    assert (code, told["usable"]) == (0, False)
+    assert told["problems"] == [
+        "It has 4 modules that are no layers of Stable Diffusion 1, 2 or XL: lora_unet_warp_core_0, "
+        "lora_unet_warp_core_1, lora_unet_down_blocks_0_attentions_0 and 1 more."
+    ]
+    assert "problem: It has 4 modules" in call(capsys, str(file))[1]
 
 
 @pytest.mark.parametrize(

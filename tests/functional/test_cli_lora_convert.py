@@ -111,10 +111,18 @@ def test_a_merge_as_json(emi: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (["convert", "absent.safetensors", "--to", "kohya"], "no file"),
         (["convert", "emi.safetensors", "--to", "kohya", "--output", "absent/x"], "no folder"),
         (["convert", "emi.safetensors", "--to", "kohya", "--output", "a:b"], "name"),
+        (["convert", "emi.safetensors", "--to", "kohya", "--output", "absent/"], "no folder absent."),
+        (["convert", "emi.safetensors", "--to", "kohya", "--output", "emi", "--force"], "it is not replaced"),
+        (["merge", "emi.safetensors", "--output", "."], "Name the file too"),
+        (["merge", "emi.safetensors", "bob.safetensors", "--output", "bob", "--force"], "it is not replaced"),
         (["merge", "emi.safetensors:x", "--output", "both"], "no number"),
         (["merge", "absent.safetensors:0.5", "--output", "both"], "no file"),
         (["merge", "emi.safetensors", "--output", "both", "--rank", "0"], "rank 0"),
-        (["merge", "emi.safetensors", "bob.safetensors", "bob.safetensors:1e9", "--output", "both"], "F16"),
+        (
+            ["merge", "emi.safetensors", "bob.safetensors:1e9", "--output", "both", "--precision", "fp32"],
+            "from -5 to 5",
+        ),
+        (["merge", "emi.safetensors:inf", "bob.safetensors:nan", "--output", "both"], "no number"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
@@ -124,6 +132,16 @@ def test_what_cannot_be_done_is_said_in_a_sentence(
     assert (code, out) == (2, "")
     assert said in err
     assert sorted(path.name for path in emi.parent.iterdir()) == ["bob.safetensors", "emi.safetensors"]
+
+
+def test_layers_of_no_model_are_not_merged(emi: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tensors = load_file(emi)
+    odd = {name.replace(KEY, "lora_unet_warp_core"): value for name, value in tensors.items()}
+    save_file(odd | tensors, emi.with_name("odd.safetensors"))
+    code, out, err = call(capsys, "merge", "emi.safetensors:0.8", "odd.safetensors:0.4", "--output", "both")
+    assert (code, out) == (2, "")
+    assert "1 module that is no layer of Stable Diffusion 1, 2 or XL: lora_unet_warp_core" in " ".join(err.split())
+    assert not emi.with_name("both.safetensors").exists()
 
 
 def test_a_strangers_names_move_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from loratui.hub.whole_checkpoint import missing_tensors
+
+
+def whole(shapes: Mapping[str, tuple[int, ...]], family: str) -> dict[str, tuple[int, ...]]:
+    """With all that a checkpoint of the family must hold; what is added has one element."""
+    return {**shapes, **dict.fromkeys(missing_tensors(shapes, family)[0], (1,))}
+
+
 CROSS_ATTENTION = "model.diffusion_model.input_blocks.1.1.transformer_blocks.0.attn2.to_k.weight"
 FIRST_CONVOLUTION = "model.diffusion_model.input_blocks.0.0.weight"
 CLIP_TEXT = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
@@ -22,6 +30,7 @@ SDXL = {
     "conditioner.embedders.1.model.ln_final.weight": (1,),
     **VAE,
 }
+WHOLE_SDXL = whole(SDXL, "SDXL")
 INPAINTING = {**SD1, FIRST_CONVOLUTION: (4, 9, 3, 3)}
 _BYTES = {"F32": 4, "F16": 2, "BF16": 2, "U8": 1, "I8": 1, "F8_E4M3": 1, "I64": 8}
 LORA = {"lora_unet_down_blocks_0.lora_down.weight": (4, 4)}

@@ -194,9 +194,12 @@ def test_what_cannot_be_a_base_is_refused_before_anything_is_loaded(tmp_path: Pa
     (tmp_path / "folder.safetensors").mkdir()
     os.mkfifo(tmp_path / "pipe.safetensors")
     (tmp_path / "link.safetensors").symlink_to(tmp_path / "nowhere")
-    assert "not a safetensors file (0 bytes)" in refusal(str(tmp_path / "empty.safetensors")).what
-    assert "git-lfs pointer" in refusal(str(tmp_path / "pointer.safetensors")).what
-    assert "not a safetensors file" in refusal(str(tmp_path / "page.safetensors")).what
+    assert "empty (0 bytes)" in refusal(str(tmp_path / "empty.safetensors")).what
+    pointer, page = (refusal(str(tmp_path / f"{name}.safetensors")) for name in ("pointer", "page"))
+    assert "a Git LFS pointer, not the file itself (" in pointer.what
+    assert "git lfs pull" in pointer.todo
+    assert "a web page, not safetensors (" in page.what
+    assert "asked for a login" in page.todo
     assert "not a .safetensors file" in refusal(str(tmp_path / "notes.txt")).what
     assert "no model_index.json" in refusal(str(tmp_path / "folder.safetensors")).what
     assert "not a .safetensors file" in refusal(str(tmp_path / "pipe.safetensors")).what

@@ -107,7 +107,10 @@ def test_presence_of_what_is_not_here(home: Path) -> None:
     unknown = presence("emi/base")
     assert (unknown.here, unknown.bytes_to_fetch, unknown.family) == (False, None, "unknown")
     retired = presence("runwayml/stable-diffusion-v1-5")
-    assert "stable-diffusion-v1-5/stable-diffusion-v1-5" in retired.note
+    assert retired.note == (
+        "runwayml/stable-diffusion-v1-5 was taken off the hub; the same model is maintained as "
+        "stable-diffusion-v1-5/stable-diffusion-v1-5."
+    )
     # A folder that lacks a file is not passed off as a model.
     files = diffusers_files()
     del files["vae/config.json"]

@@ -94,6 +94,24 @@ def test_a_text_encoder_alone_keeps_its_family_there_and_back(
         assert (summary.family, summary.problems) == (family, ())
 
 
+def test_a_folder_gets_the_file_under_its_own_name(craft: Any, tmp_path: Path) -> None:
+    file, folder = tmp_path / "emi.safetensors", tmp_path / "out"
+    file.write_bytes(craft.file_of(craft.lora_of(KEY, rank=2)))
+    folder.mkdir()
+    assert convert_lora(file, "diffusers", folder).path == folder / "emi.safetensors"
+    assert convert_lora(file, "diffusers", folder).path == folder / "emi-v2.safetensors"
+    assert convert_lora(file, "diffusers", tmp_path).path == tmp_path / "emi-diffusers.safetensors"
+
+
+def test_the_source_is_never_replaced(craft: Any, tmp_path: Path) -> None:
+    file = tmp_path / "emi.safetensors"
+    content = craft.file_of(craft.lora_of(KEY, rank=2))
+    file.write_bytes(content)
+    with pytest.raises(LoraFileError, match="is one of the files that are read"):
+        convert_lora(file, "diffusers", file, force=True)
+    assert file.read_bytes() == content
+
+
 def test_an_existing_file_stays_unless_forced(craft: Any, tmp_path: Path) -> None:
     file = tmp_path / "emi.safetensors"
     file.write_bytes(craft.file_of(craft.lora_of(KEY, rank=2)))

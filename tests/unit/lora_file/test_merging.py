@@ -250,6 +250,9 @@ def test_words_and_base_are_told_by_the_result(tmp_path: Path) -> None:
         ("a.safetensors:0.8", ("a.safetensors", 0.8, 0.8)),
         ("a.safetensors:-0.8:0.5", ("a.safetensors", -0.8, 0.5)),
         ("/x:y/a.safetensors:1e-1", ("/x:y/a.safetensors", 0.1, 0.1)),
+        ("x:a.safetensors", ("x:a.safetensors", 1.0, 1.0)),
+        ("x:a.safetensors:0.8", ("x:a.safetensors", 0.8, 0.8)),
+        ("x:a.safetensors:0.8:-5", ("x:a.safetensors", 0.8, -5.0)),
     ],
 )
 def test_weights_are_written_as_in_a_prompt(text: str, expected: tuple[str, float, float]) -> None:
@@ -260,11 +263,19 @@ def test_weights_are_written_as_in_a_prompt(text: str, expected: tuple[str, floa
 def test_a_file_with_a_colon_in_its_name_is_that_file(tmp_path: Path) -> None:
     path = write(tmp_path / "a:0.5", 1)
     assert read_ingredient(str(path)).path == path
+    weighed = read_ingredient(f"{path}:2")
+    assert (weighed.path, weighed.text, weighed.unet) == (path, 2.0, 2.0)
 
 
 @pytest.mark.parametrize("text", ["a:b", "a:", "a:0.5:", "a:nan", "a:inf", "a:1:2:x", ""])
 def test_a_weight_that_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(LoraFileError, match="no number"):
+        read_ingredient(text)
+
+
+@pytest.mark.parametrize("text", ["a:1e9", "a:5.1", "a:1:-6"])
+def test_a_weight_is_what_a_strength_may_be(text: str) -> None:
+    with pytest.raises(LoraFileError, match="not from -5 to 5"):
         read_ingredient(text)
 
 
@@ -328,10 +339,11 @@ def test_two_layouts_are_refused_with_the_way_to_one(tmp_path: Path) -> None:
 
 
 def test_what_fits_no_half_precision_is_said(tmp_path: Path) -> None:
-    first, second = write(tmp_path / "a.safetensors", 1), write(tmp_path / "b.safetensors", 2, keys=(LINEAR,))
-    weighed = [read_ingredient(str(first)), read_ingredient(f"{second}:1e9")]
+    first = write(tmp_path / "a.safetensors", 1)
+    second = write(tmp_path / "b.safetensors", 2, keys=(LINEAR,), alpha=1e9, dtype=np.float32)
+    weighed = [read_ingredient(str(first)), read_ingredient(f"{second}:5")]
     with pytest.raises(LoraFileError, match="F16 cannot") as caught:
-        merge_loras(weighed, tmp_path / "sum")
+        merge_loras(weighed, tmp_path / "sum", precision="fp16")
     assert "--precision" in caught.value.todo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
 
@@ -343,12 +355,15 @@ def test_what_makes_no_sense_is_said(tmp_path: Path, weights: str, rank: int | N
         merge_loras([read_ingredient(f"{first}{weights}")], tmp_path / "sum", rank=rank)
 
 
-def test_a_merged_file_may_take_the_place_of_one_that_it_was_made_of(tmp_path: Path) -> None:
+def test_no_file_is_replaced_by_what_is_made_of_it(tmp_path: Path) -> None:
     first = write(tmp_path / "a.safetensors", 1)
-    wanted = added((effects(first), 0.5, 0.5))
+    linked, content = tmp_path / "linked.safetensors", first.read_bytes()
+    linked.symlink_to(first)
     assert merge_loras([read_ingredient(f"{first}:0.5")], first).path.name == "a-v2.safetensors"
-    assert merge_loras([read_ingredient(f"{first}:0.5")], first, force=True).path == first
-    assert_near(effects(first), wanted, 1e-6)
+    for output in (first, linked):
+        with pytest.raises(LoraFileError, match="is one of the files that are read"):
+            merge_loras([read_ingredient(f"{first}:0.5")], output, force=True)
+    assert first.read_bytes() == content
 
 
 def test_memory_holds_one_layer_at_a_time(tmp_path: Path) -> None:

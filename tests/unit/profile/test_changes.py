@@ -91,6 +91,26 @@ def test_what_is_wrong_is_said(override: str, words: str) -> None:
     assert "abcdefghijk" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("override", "todo"),
+    [
+        ("""comparison.prompts=["a']""", """What begins with " ends with ", not with '."""),
+        ("""comparison.prompts=['a', "b']""", """What begins with " ends with ", not with '."""),
+        ("comparison.other_loras=['a:0.5\"]", """What begins with ' ends with ', not with "."""),
+        ("comparison.prompts=[“a”]", """“ is no quote here: use " or '."""),
+        ("comparison.prompts=[a, b]", "Put its texts in quotes, with commas between"),
+        ("""comparison.prompts=["it's" """, "Close it. Or, if it is text"),
+        ("comparison.prompts=['it", "Close its quotes."),
+        ("output.name='emi", "Close its quotes."),
+        ("dataset.trigger=[V] girl", "Put it in quotes, if it is text: --set 'dataset.trigger=\"[…\"'"),
+    ],
+)
+def test_a_value_that_cannot_be_read_is_told_by_its_quotes_and_brackets(override: str, todo: str) -> None:
+    with pytest.raises(ProfileError) as caught:
+        apply_overrides(Profile(), [override])
+    assert caught.value.todo.startswith(todo)
+
+
 def test_an_option_of_its_own_is_named_instead_of_the_setting() -> None:
     with pytest.raises(ProfileError) as caught:
         apply_overrides(Profile(), ["training.batch_size=0"], {"training.batch_size": "--batch-size"})
