@@ -20,6 +20,20 @@ def loratui_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture(scope="session")
+def plain_cpuinfo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What the kernel tells of a CPU without bf16 units."""
+    told = tmp_path_factory.mktemp("cpu") / "cpuinfo"
+    told.write_text("flags\t\t: fpu sse2 avx2\n", encoding="utf-8")
+    return told
+
+
+@pytest.fixture(autouse=True)
+def plain_cpu(plain_cpuinfo: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the CPU be without bf16 units, so that no choice depends on where the tests run."""
+    monkeypatch.setattr("loratui.environment.cpu.CPUINFO", plain_cpuinfo)
+
+
+@pytest.fixture(scope="session")
 def tiny_base_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A Stable Diffusion with random weights in diffusers layout, written once."""
     from tests.tiny_base import write_tiny_base

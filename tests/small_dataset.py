@@ -6,7 +6,7 @@ from PIL import Image, ImageDraw
 
 from loratui.dataset.checks import check
 from loratui.dataset.manifest import Manifest, freeze
-from loratui.profile.schema import Comparison, Dataset, Model, Network, Output, Profile, Training
+from loratui.profile.schema import Accelerate, Comparison, Dataset, Model, Network, Output, Profile, Training
 from loratui.runs.directory import RunDirectory, create_run
 
 COLOURS = ("red", "green", "blue", "yellow", "purple", "orange", "cyan", "white")
@@ -31,6 +31,7 @@ def small_profile(base: Path, pictures: Path, output_directory: Path, /, **secti
         "dataset": {"path": str(pictures), "repeats": 2, "resolution": 32, "bucketing": False},
         "network": {"rank": 4, "alpha": 4.0},
         "training": {"batch_size": 3, "epochs": 2, "unet_lr": 1e-3},
+        "accelerate": {"mixed_precision": "no"},
         "output": {"name": "disc", "directory": str(output_directory)},
         "comparison": {"prompts": ["Emi, red disc"], "steps": 2, "strengths": [0.0, 1.0], "seeds": [1]},
     }
@@ -40,6 +41,7 @@ def small_profile(base: Path, pictures: Path, output_directory: Path, /, **secti
         dataset=Dataset(**merged["dataset"]),
         network=Network(**merged["network"]),
         training=Training(**merged["training"]),
+        accelerate=Accelerate(**merged["accelerate"]),
         output=Output(**merged["output"]),
         comparison=Comparison(**merged["comparison"]),
     )

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -35,7 +36,7 @@ class BaseModel:
         family: Decides how text is read and how LoRA files name the layers.
         schedule: The noise schedule it was trained with.
         scheduler_config: diffusers' configuration of its scheduler.
-        sha256: Hash of a single-file checkpoint, as A1111 shows it; None for a directory.
+        hashing: Computes the hash of a single-file checkpoint; None for a directory.
         clip_skip: kohya's count, as the profile asks. SDXL always reads the last layer but one.
         tokenizer_2, text_encoder_2: SDXL's second reader of the text.
         tokenizer_from: A sentence on where a single file's tokenizer is from; "" where it is the base's own.
@@ -53,10 +54,15 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
     clip_skip: int = 1
-    sha256: str | None = None
+    hashing: Future[str] | None = None
     tokenizer_2: Any = None
     text_encoder_2: Any = None
     tokenizer_from: str = ""
+
+    @property
+    def sha256(self) -> str | None:
+        """Hash of a single-file checkpoint, as A1111 shows it, waited for where need be; None for a directory."""
+        return None if self.hashing is None else self.hashing.result()
 
     @property
     def texts(self) -> tuple[TextEncoder, ...]:

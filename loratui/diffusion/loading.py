@@ -3,6 +3,7 @@
 Reads no dataset and trains nothing. What differs between directories and single files is in modules of their own.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,9 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
         ) from error
     for module in (*base.components.values(), base.vae):
         module.requires_grad_(False).eval()
+    if device.type == "cpu":
+        # oneDNN convolves pixels whose channels lie together, and attention needs them so anyway.
+        base.unet.to(memory_format=torch.channels_last)
     _refuse_other_shapes(base, settings)
     return base
 
@@ -93,10 +97,18 @@ def _load(
         device=torch.device("cpu"),
         dtype=dtype,
         clip_skip=settings.clip_skip,
-        sha256=file_sha256(source) if source.is_file() else None,
+        hashing=_hash_meanwhile(source) if source.is_file() else None,
         tokenizer_from=tokenizer_from,
         **parts,
     )
+
+
+def _hash_meanwhile(file: Path) -> Future[str]:
+    """Hash a file of gigabytes, which nobody asks for before something is written, while other things are done."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="hash")
+    hashing = pool.submit(file_sha256, file)
+    pool.shutdown(wait=False)
+    return hashing
 
 
 def _set_noise(scheduler_config: dict[str, Any], settings: Model) -> None:

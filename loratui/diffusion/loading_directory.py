@@ -32,10 +32,11 @@ def load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, A
 
     family = family_of_configs(directory)
     parts = {
+        # The largest first: while a part is read, its file counts as memory too.
+        "unet": part(UNet2DConditionModel, "unet", dtype),
         "tokenizer": open_tokenizer(directory / "tokenizer", family, "text_encoder"),
         "text_encoder": part(CLIPTextModel, "text_encoder", dtype),
         "vae": vae or part(AutoencoderKL, "vae", torch.float32),
-        "unet": part(UNet2DConditionModel, "unet", dtype),
     }
     if family == "sdxl":
         parts["tokenizer_2"] = open_tokenizer(directory / "tokenizer_2", family, "text_encoder_2")

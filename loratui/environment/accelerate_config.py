@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from loratui.environment.cpu import has_bf16_units
 from loratui.environment.gpu import Gpu, has_amd_driver
 from loratui.errors import ComputerError
 from loratui.profile.schema import Accelerate
@@ -60,11 +61,14 @@ def uses_cpu(settings: Accelerate, gpus: Sequence[Gpu]) -> bool:
 
 
 def precision_of(settings: Accelerate, gpus: Sequence[Gpu]) -> str:
-    """The precision that `auto` stands for here: bf16 from compute capability 8.0, fp16 before, none on the CPU."""
+    """The precision that `auto` stands for here.
+
+    bf16 from compute capability 8.0 and on CPUs with bf16 units, fp16 on older GPUs, none on other CPUs.
+    """
     if settings.mixed_precision != "auto":
         return settings.mixed_precision
     if uses_cpu(settings, gpus):
-        return "no"
+        return "bf16" if has_bf16_units() else "no"
     known = [gpu.capability for gpu in chosen_gpus(settings, gpus) if gpu.capability]
     # The engine asks torch, to which AMD's GPUs are above 8.0; a driver that does not tell belongs to an old card.
     return "bf16" if (min(known) >= _BF16_CAPABILITY if known else not gpus) else "fp16"

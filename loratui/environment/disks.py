@@ -24,6 +24,18 @@ def nearest_existing(path: Path) -> Path:
     return path
 
 
+def can_be_written(directory: Path) -> bool:
+    """Whether files can be created in a directory that exists.
+
+    The kernel's own file systems, such as /proc, let root write by their permissions, but have no room for files.
+    """
+    try:
+        has_room_for_files = shutil.disk_usage(directory).total > 0
+    except OSError:
+        return False
+    return has_room_for_files and directory.is_dir() and os.access(directory, os.W_OK | os.X_OK)
+
+
 def find_disk(name: str, directory: Path, choose_another: str) -> Finding:
     """Room on the disk of a directory that will be written, which need not exist yet.
 
@@ -39,7 +51,7 @@ def find_disk(name: str, directory: Path, choose_another: str) -> Finding:
         reason = printable(error.strerror or error)
         return Finding(name, f"{shown} cannot be reached: {reason}", "bad", f"Choose another one: {choose_another}.")
     value = f"{disk_size(usage.free)} free of {disk_size(usage.total)}  {shown}"
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    if not can_be_written(place):
         return Finding(name, f"{shown} cannot be written", "bad", f"Choose another one: {choose_another}.")
     if usage.free < _ROOM_FOR_A_RUN:
         return Finding(name, value, "bad", f"Make room, or choose another disk: {choose_another}.")
@@ -55,7 +67,7 @@ def find_hub_cache() -> Finding:
     name, cache = "Hub cache", Path(constants.HF_HUB_CACHE)
     shown = shown_path(cache.absolute())
     place = nearest_existing(cache)
-    if not place.is_dir() or not os.access(place, os.W_OK | os.X_OK):
+    if not can_be_written(place):
         return Finding(name, f"{shown} cannot be written", "bad", "Set HF_HOME to a directory that you can write.")
     models, size = _cached_models(cache)
     counted = "no models yet" if not models else f"{models} model{'' if models == 1 else 's'}, {disk_size(size)}"

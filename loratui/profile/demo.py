@@ -7,7 +7,7 @@ from pathlib import Path
 
 import loratui
 from loratui.errors import ProfileError
-from loratui.profile.schema import Comparison, Dataset, Model, Network, Output, Profile, Training
+from loratui.profile.schema import Accelerate, Comparison, Dataset, Model, Network, Output, Profile, Training
 
 
 def sample_dataset_path() -> Path:
@@ -33,6 +33,8 @@ def demo_profile() -> Profile:
         dataset=Dataset(path=str(sample_dataset_path()), trigger="Emi", resolution=64, bucketing=False),
         network=Network(rank=16, alpha=16.0, train_text_encoder=True),
         training=Training(batch_size=4, epochs=12, unet_lr=1.5e-3, text_encoder_lr=1e-3, save_every=6),
+        # So small a base is fast anyway, and fp32 trains the same LoRA on every computer.
+        accelerate=Accelerate(mixed_precision="no"),
         output=Output(name="emi"),
         comparison=Comparison(
             # Her glasses and star are in no caption: they come with her name, whatever else is asked for.

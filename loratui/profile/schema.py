@@ -233,7 +233,9 @@ class Accelerate(Section):
     """Devices, processes and machines, in accelerate's words."""
 
     mixed_precision: Literal["auto", "no", "fp16", "bf16"] = setting(
-        "auto", "Precision", "auto: bf16 from compute capability 8.0 (RTX 30), fp16 before, none on the CPU."
+        "auto",
+        "Precision",
+        "auto: bf16 on cards from RTX 30 on and on CPUs with bf16 units, fp16 on older cards, none on other CPUs.",
     )
     device: Literal["auto", "cpu", "cuda"] = setting("auto", "Device", "auto takes the GPU when there is one.")
     processes: int = setting(1, "Processes", "One per GPU, over all machines.", ge=1, le=1024)

@@ -24,6 +24,8 @@ from loratui.training.adjustments import Adjustments
 
 FORMAT = 1
 KEPT = 2
+# More than any UNet has: how a state says "all" that was written before levels were checkpointed one by one.
+_ALL_LEVELS = 99
 _TENSORS, _FACTS = "tensors.safetensors", "state.json"
 
 
@@ -115,7 +117,10 @@ def _load(path: Path) -> TrainingState | None:
             return None
         if facts.pop("format") != FORMAT:
             return None
-        adjustments = Adjustments(**facts.pop("adjustments"))
+        changed = facts.pop("adjustments")
+        if changed.pop("gradient_checkpointing", False):
+            changed["checkpointed_levels"] = _ALL_LEVELS
+        adjustments = Adjustments(**changed)
         epoch_files = {int(epoch): file for epoch, file in facts.pop("epoch_files").items()}
         return TrainingState(tensors=load(content), adjustments=adjustments, epoch_files=epoch_files, **facts)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError):

@@ -27,7 +27,8 @@ class Continuity:
         ended_epochs: Epochs whose end is done: measured, and saved where the profile says so.
         overflows: fp16 overflows since this start.
         adjustments: What trouble has changed.
-        is_rehearsing: True during the preflight, when smaller pieces are proposed rather than taken.
+        is_rehearsing: True during the preflight, when gradient checkpointing is taken unasked, but smaller pieces are
+            only proposed.
     """
 
     def __init__(self, bench: Workbench, files: LoraFiles, events: Events) -> None:
@@ -117,23 +118,22 @@ class Continuity:
         Raises:
             TrainingError: There is none, or this is the preflight and the profile does not accept it unasked.
         """
-        training, batch, device = self._bench.profile.training, self._bench.largest_batch, self._bench.base.device
-        smaller = self.adjustments.smaller(
-            batch,
-            is_checkpointing=training.gradient_checkpointing,
-            may_lower_resolution=training.may_lower_resolution,
-        )
+        training, device = self._bench.profile.training, self._bench.base.device
+        batch, levels = self._bench.largest_batch, self._bench.optional_levels
+        smaller = self.adjustments.smaller(batch, levels, may_lower_resolution=training.may_lower_resolution)
         if smaller is None:
             raise TrainingError(
                 f"The memory of {device} does not suffice for one picture a step at step {self.step + 1}, even with "
                 f"gradient checkpointing.{who_holds_memory(device)}",
                 "Lower dataset.resolution, allow it with training.may_lower_resolution, or close other programs on it.",
             )
-        if self.is_rehearsing and not (training.accept_smaller or os.environ.get(ACCEPT_SMALLER)):
-            self._events.write("proposed", what=smaller.in_words(batch))
+        words = smaller.in_words(batch, levels)
+        is_unasked = smaller.checkpointed_levels > self.adjustments.checkpointed_levels or training.accept_smaller
+        if self.is_rehearsing and not (is_unasked or os.environ.get(ACCEPT_SMALLER)):
+            self._events.write("proposed", what=words)
             raise TrainingError(
                 f"A step needs more memory than {device} has free.{who_holds_memory(device)}",
-                f"Accept {smaller.in_words(batch)} with --auto (training.accept_smaller), or close other programs.",
+                f"Accept {words} with --auto (training.accept_smaller), or close other programs.",
             )
         try:
             self._adjust(smaller)
@@ -141,7 +141,7 @@ class Continuity:
             raise TrainingError(
                 f"Memory does not suffice, and the pictures cannot be made smaller: {error.what}", error.todo
             ) from error
-        self._recovered("memory", f"out of memory: now {smaller.in_words(batch)}")
+        self._recovered("memory", f"out of memory: now {words}")
 
     def count_overflow(self, step: int) -> None:
         """Tell the first overflow of fp16 gradients; the rest is told at the end by `sum_up_overflows`."""
@@ -197,8 +197,8 @@ class Continuity:
     def _adjust(self, adjustments: Adjustments) -> None:
         """Work by `adjustments` from now on."""
         before, self.adjustments = self.adjustments, adjustments
-        if adjustments.gradient_checkpointing and not before.gradient_checkpointing:
-            self._bench.use_checkpointing()
+        if adjustments.checkpointed_levels != before.checkpointed_levels:
+            self._bench.use_checkpointing(adjustments.checkpointed_levels)
         if adjustments.size != before.size:
             self._bench.use_size(
                 adjustments.size,

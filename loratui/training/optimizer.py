@@ -64,3 +64,13 @@ def clip_gradients(network: LoraNetwork, norm: torch.Tensor, longest: float) -> 
         factor = (longest / (norm + 1e-6)).clamp(max=1.0)
         for group in network.groups:
             group.gradient.mul_(factor)
+
+
+def update(optimizer: torch.optim.Optimizer, *, unless: torch.Tensor) -> None:
+    """Take one optimizer step, or none where `unless`, a scalar tensor, is 1; 8-bit AdamW waits for it."""
+    if optimizer.defaults.get("fused"):
+        # What torch.amp.GradScaler sets for the same purpose: the kernel itself looks.
+        optimizer.grad_scale, optimizer.found_inf = None, unless  # type: ignore[attr-defined]
+        optimizer.step()
+    elif not unless:
+        optimizer.step()

@@ -5,6 +5,7 @@ Precision is decided by compute capability: `torch.cuda.is_bf16_supported()` say
 
 import torch
 
+from loratui.environment.cpu import has_bf16_units
 from loratui.errors import TrainingError
 from loratui.profile.schema import Accelerate
 
@@ -28,11 +29,14 @@ def choose_device(wanted: str) -> torch.device:
 
 
 def choose_dtype(settings: Accelerate, device: torch.device) -> torch.dtype:
-    """Return the base's precision: as asked, or bf16 from compute capability 8.0, fp16 before, fp32 on the CPU."""
+    """Return the base's precision: as asked, or the one that the device computes fastest in.
+
+    bf16 from compute capability 8.0 and on CPUs with bf16 units, fp16 on older GPUs, fp32 on other CPUs.
+    """
     if settings.mixed_precision != "auto":
         return _DTYPES[settings.mixed_precision]
     if device.type != "cuda":
-        return torch.float32
+        return torch.bfloat16 if has_bf16_units() else torch.float32
     return torch.bfloat16 if torch.cuda.get_device_capability(device) >= _BF16_CAPABILITY else torch.float16
 
 

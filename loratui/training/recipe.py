@@ -4,15 +4,14 @@ The recipe decides what happens when. How a step, a batch, a state or a file is 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-import torch
-
-from loratui.dataset.schedule import Sample, epoch_steps
+from loratui.dataset.schedule import epoch_steps
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.packed_convolutions import unpack
 from loratui.errors import LoratuiError, TrainingError
 from loratui.lora_file.install import install
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH
@@ -21,7 +20,6 @@ from loratui.runs.measured import Measurement
 from loratui.training.adjustments import Adjustments
 from loratui.training.checkpoint import newest_step
 from loratui.training.continuity import Continuity
-from loratui.training.objective import Batch
 from loratui.training.outputs import LoraFiles, probe_caption
 from loratui.training.pace import Pace
 from loratui.training.preflight import STEPS as PREFLIGHT_STEPS
@@ -40,17 +38,14 @@ from loratui.training.preview import draw_preview
 from loratui.training.processes import Processes
 from loratui.training.requests import Requests
 from loratui.training.step import StepResult
-from loratui.training.trouble import Diverged, is_out_of_memory
+from loratui.training.trouble import Diverged
+from loratui.training.updates import MicroBatches, Updates
 from loratui.training.validation import validation_captions, validation_loss
 from loratui.training.verification import verify_file
 from loratui.training.workbench import Events, build_workbench
 
 # A state is never older than this, so that no more work than this can be lost.
 SECONDS_BETWEEN_STATES = 300.0
-# Overflows in a row after which lowering the loss scale is no longer the answer.
-_MOST_OVERFLOWS = 20
-
-MicroBatches = tuple[tuple[Sample, ...], ...]
 
 
 class Stopped(Exception):
@@ -108,6 +103,7 @@ class Recipe:
         )
         bench.base.vae.to("cpu")  # has done its work; `decode` brings it back
         self._continuity = Continuity(bench, self._files, self._events)
+        self._updates = Updates(bench, self._continuity)
         if not self._continuity.resume():
             # Before the first state: a preflight that was refused is asked for again by a resume.
             self._preflight()
@@ -145,8 +141,10 @@ class Recipe:
             step = heaviest_step(bench)
             self._prepare_captions([step], epoch=1)
             try:
-                for _ in range(PREFLIGHT_STEPS):
-                    self._take_step(step, epoch=1)
+                while self._step < PREFLIGHT_STEPS:
+                    self._updates.take(step, epoch=1)
+                    for _ in self._updates.hear():
+                        pass
             except Diverged as trouble:
                 raise TrainingError(
                     f"Even before the training {trouble}.",
@@ -158,7 +156,7 @@ class Recipe:
             if self._processes.is_first:
                 self._preview()
             drawing = time.monotonic() - drawing_began
-        measured = known or Measurement(self._seconds, drawing, peak_memory(bench.base.device))
+        measured = known or Measurement(self._updates.seconds, drawing, peak_memory(bench.base.device))
         if self._processes.is_first and known is None and self._continuity.adjustments == Adjustments():
             remember(bench, measured)
         self._events.write(
@@ -195,6 +193,7 @@ class Recipe:
         except OSError as error:
             self._continuity.interrupt(error)
         bench.base.unet.eval().disable_gradient_checkpointing()
+        unpack(bench.base.unet)
         for text in bench.base.texts:
             text.model.eval().gradient_checkpointing_disable()
         proof = verify_file(
@@ -216,14 +215,23 @@ class Recipe:
             if self._step >= length.steps:
                 self._continuity.sum_up_overflows()
                 return
-            epoch, taken = divmod(self._step, length.steps_per_epoch)
+            epoch = self._step // length.steps_per_epoch
             steps = self._steps_of(epoch + 1)[: length.steps - epoch * length.steps_per_epoch]
             self._prepare_captions(steps, epoch + 1)
-            for micro_batches in steps[taken:]:
-                self._report(self._take_step(micro_batches, epoch + 1), epoch + 1)
-                self.pace.step_took(self._seconds)
+            self._run_epoch(epoch + 1, steps)
+
+    def _run_epoch(self, epoch: int, steps: Sequence[MicroBatches]) -> None:
+        """Take the steps of an epoch that are still to be taken, and hear of all of them."""
+        first, updates = (epoch - 1) * self._bench.length.steps_per_epoch, self._updates
+        while self._step < first + len(steps):
+            if (taken := updates.position - first) < len(steps):
+                updates.take(steps[taken], epoch)
+            if updates.should_be_heard or updates.position == first + len(steps):
+                for result in updates.hear():
+                    self._report(result, epoch)
+                    self.pace.step_took(updates.seconds)
                 if self._continuity.pending_epoch is None:
-                    self._answer_requests(epoch + 1)
+                    self._answer_requests(epoch)
 
     def _end_epoch(self, epoch: int) -> None:
         """Measure, save and take requests, in the same order whether or not the training was ever interrupted.
@@ -258,60 +266,7 @@ class Recipe:
         self._bench.captions.forget_all_but(wanted)
         self._bench.captions.prepare(wanted)
 
-    def _take_step(self, micro_batches: MicroBatches, epoch: int) -> StepResult:
-        """Take one update, in smaller pieces when memory runs out, again when fp16 overflows.
-
-        Raises:
-            Diverged: Loss or gradients are not finite.
-            TrainingError: Even the smallest step needs more memory than there is.
-        """
-        step = self._bench.step
-        samples = sum(map(len, micro_batches))
-        for _ in range(_MOST_OVERFLOWS):
-            began = time.monotonic()
-            while self._processes.any(not self._accumulated(micro_batches, epoch, samples)):
-                self._continuity.go_on_smaller()
-            result = step.update()
-            self._seconds = time.monotonic() - began
-            if not result.is_finite:
-                raise Diverged(f"the loss or its gradient is not a finite number at step {self._step + 1}")
-            if not result.overflowed:
-                return result
-            self._continuity.count_overflow(self._step + 1)
-        raise Diverged(f"fp16 gradients overflow at step {self._step + 1} at any loss scale")
-
-    def _accumulated(self, micro_batches: MicroBatches, epoch: int, samples: int) -> bool:
-        """Gather this process's gradients; False when memory did not suffice."""
-        try:
-            self._bench.step.accumulate(self._share_of(micro_batches, epoch), samples)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-        else:
-            return True
-        finally:
-            self._bench.dropout.switch_off()
-        # Outside of the except clause, whose traceback holds on to the tensors.
-        self._bench.network.clear_gradients()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-        return False
-
-    def _share_of(self, micro_batches: MicroBatches, epoch: int) -> Iterator[Batch]:
-        """Yield this process's batches of the step, each at its place in the global batch."""
-        position = 0
-        for index, samples in enumerate(micro_batches):
-            if index % self._processes.count == self._processes.index:
-                at_once = self._continuity.adjustments.pictures_at_once or len(samples)
-                for start in range(0, len(samples), at_once):
-                    place = position + start
-                    self._bench.dropout.switch_on(step=self._step, position=place)
-                    piece = samples[start : start + at_once]
-                    yield self._bench.batches.build(piece, epoch=epoch, step=self._step, position=place)
-            position += len(samples)
-
     def _report(self, result: StepResult, epoch: int) -> None:
-        self._continuity.losses.append(result.loss)
         self._events.write(
             "step",
             step=self._step,
@@ -319,7 +274,7 @@ class Recipe:
             loss=result.loss,
             lr=result.learning_rate,
             gradient_norm=result.gradient_norm,
-            seconds=self._seconds,
+            seconds=self._updates.seconds,
         )
 
     def _validate(self, epoch: int) -> None:

@@ -1,5 +1,7 @@
 """One update: forward and backward on the shadows, gradients to the masters, clip, one optimizer call.
 
+Nothing here waits for the device: whether an update was taken is decided there, and `results` asks for a handful of
+them at once. An update that is not finite changes nothing, and neither do those that were queued behind it.
 Knows tensors only: which samples and draws make up a step is decided in `batches.py`, when to stop in `recipe.py`.
 """
 
@@ -13,7 +15,7 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork
 from loratui.profile.schema import Training
 from loratui.training.objective import Batch, weighted_errors
-from loratui.training.optimizer import build_optimizer, build_schedule, clip_gradients, gradient_norm
+from loratui.training.optimizer import build_optimizer, build_schedule, clip_gradients, gradient_norm, update
 from loratui.training.precision import LossScale
 from loratui.training.processes import Processes
 
@@ -42,6 +44,21 @@ class StepResult:
         return math.isfinite(self.loss) and (self.overflowed or math.isfinite(self.gradient_norm))
 
 
+@dataclass(frozen=True)
+class _Update:
+    """An update that the device was told to take, and what the host must go back to if it could not be taken.
+
+    Attributes:
+        figures: Loss and gradient norm, on the device.
+        learning_rate: What the first group was to be updated with.
+        loss_scale: State of the loss scale before it.
+    """
+
+    figures: torch.Tensor
+    learning_rate: float
+    loss_scale: dict[str, float]
+
+
 class TrainingStep:
     """Everything that changes from update to update: masters, optimizer, learning-rate schedule, loss scale."""
 
@@ -58,11 +75,20 @@ class TrainingStep:
         self._processes = processes
         self._full_rates = list(self.schedule.base_lrs)
         self._loss = torch.zeros((), device=base.device)
+        # 1 once an update could not be taken: those behind it on the device are not taken either.
+        self._halted = torch.zeros((), device=base.device)
+        self._unheard: list[_Update] = []
+
+    @property
+    def unheard(self) -> int:
+        """Updates since the last `results`."""
+        return len(self._unheard)
 
     def take(self, batches: Iterable[Batch], samples: int) -> StepResult:
-        """Accumulate and update."""
+        """Accumulate, update and wait for the result."""
         self.accumulate(batches, samples)
-        return self.update()
+        self.update()
+        return self.results()[-1]
 
     def accumulate(self, batches: Iterable[Batch], samples: int) -> None:
         """Gather loss and gradients of this process's share of the global batch; no process waits for another here.
@@ -84,25 +110,49 @@ class TrainingStep:
             self.network.collect_gradients()
             self._loss += part.detach()
 
-    def update(self) -> StepResult:
-        """Bring the gradients of all processes together and update; leaves everything as it was when not finite."""
-        loss = float(self._processes.sum(self._loss))
+    def update(self) -> None:
+        """Bring the gradients of all processes together and update, unless something is not finite."""
+        loss = self._processes.sum(self._loss)
         for group in self.network.groups:
             if self._processes.count > 1:
                 group.gradient.copy_(self._processes.sum(group.gradient))
             if self.loss_scale.enabled:
                 group.gradient.div_(self.loss_scale.scale)
         norm = gradient_norm(self.network)
-        learning_rate = float(self.optimizer.param_groups[0]["lr"])
-        is_finite = math.isfinite(loss) and bool(torch.isfinite(norm))
-        overflowed = self.loss_scale.enabled and math.isfinite(loss) and not is_finite
-        if is_finite:
-            clip_gradients(self.network, norm, self._max_grad_norm)
-            self.optimizer.step()
-            self.network.refresh_shadows()
-            self.schedule.step()
-        self.loss_scale.update(overflow=overflowed)
-        return StepResult(loss, learning_rate, float(norm), overflowed)
+        figures = torch.stack([loss, norm])
+        self._halted = torch.maximum(self._halted, (~torch.isfinite(figures).all()).float())
+        rate = float(self.optimizer.param_groups[0]["lr"])
+        self._unheard.append(_Update(figures, rate, self.loss_scale.state()))
+        clip_gradients(self.network, norm, self._max_grad_norm)
+        update(self.optimizer, unless=self._halted)
+        self.network.refresh_shadows()
+        self.schedule.step()
+        self.loss_scale.update(overflow=False)
+
+    def results(self) -> list[StepResult]:
+        """Wait for the updates since the last call and say what they did.
+
+        The list ends with the first that could not be taken: it and those after it changed nothing, and the next
+        update is the same one again.
+        """
+        told, self._unheard = self._unheard, []
+        rows = torch.stack([one.figures for one in told]).tolist() if told else []
+        found = []
+        for index, (one, (loss, norm)) in enumerate(zip(told, rows, strict=True)):
+            overflowed = self.loss_scale.enabled and math.isfinite(loss) and not math.isfinite(norm)
+            found.append(StepResult(loss, one.learning_rate, norm, overflowed))
+            if overflowed or not found[-1].is_finite:
+                self._go_back(len(told) - index, one.loss_scale)
+                self.loss_scale.update(overflow=overflowed)
+                break
+        return found
+
+    def _go_back(self, updates: int, loss_scale: dict[str, float]) -> None:
+        """Have the host know what the device does: that the last `updates` were not taken."""
+        self._halted = torch.zeros_like(self._halted)
+        self.schedule.last_epoch -= updates
+        self._apply_rates()
+        self.loss_scale.restore(loss_scale)
 
     def use_learning_rates(self, factor: float) -> None:
         """Multiply the learning rates of the profile by `factor` from now on."""
@@ -124,6 +174,8 @@ class TrainingStep:
     @torch.no_grad()
     def restore(self, tensors: dict[str, torch.Tensor], scalars: dict[str, float], *, step: int) -> None:
         """Go to a state that `state` returned after `step` updates."""
+        self._unheard.clear()
+        self._halted = torch.zeros_like(self._halted)
         for group in self.network.groups:
             group.master.copy_(tensors[f"{_MASTER}{group.name}"])
             prefix = f"{_OPTIMIZER}{group.name}."

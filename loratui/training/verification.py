@@ -58,7 +58,7 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
     Raises:
         TrainingError: The deltas differ by more than the bound, a key found no layer, or the LoRA changes nothing.
     """
-    with _in_fp32(base), torch.no_grad():
+    with _in_fp32(base, network), torch.no_grad():
         with network.computing_as_written(DTYPES[precision], base.device):
             live = _outputs(base, caption)
             network.set_strength(torch.tensor(0.0))
@@ -137,35 +137,40 @@ def _compare(
 
 
 @contextmanager
-def _in_fp32(base: BaseModel) -> Iterator[None]:
-    dtype, device = base.dtype, base.device
+def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
+    """Have UNet and text encoders compute in fp32, with room for text encoders and the LoRA's layers in it.
+
+    The UNet's other layers are widened one at a time, while they compute; peft gives its factors the precision of the
+    layer, and diffusers all of a text encoder that of its first. Narrowing a widened number gives the same number.
+    """
+    dtype = base.dtype
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    targets = [target for target in network.targets if target.component == "unet"]
+    wide = [*(text.model for text in base.texts), *(base.unet.get_submodule(f"{one.path}.base") for one in targets)]
+    others = [
+        module
+        for module in base.unet.modules()
+        if module not in wide and any(True for _ in module.parameters(recurse=False))
+    ]
+    hooks = [layer.register_forward_pre_hook(lambda layer, _: _cast(layer, torch.float32)) for layer in others]
+    hooks += [layer.register_forward_hook(lambda layer, *_: _cast(layer, dtype)) for layer in others]
     try:
         # On Ampere and later cards fp32 would otherwise be rounded to 10 bits of mantissa on the way.
         torch.backends.cudnn.allow_tf32 = False
         torch.set_float32_matmul_precision("highest")
-        if not _fits_in_fp32(base):
-            base.move(torch.device("cpu"))
         base.dtype = torch.float32
-        for model in base.components.values():
-            model.float()
+        for layer in wide:
+            _cast(layer, torch.float32)
         yield
     finally:
         torch.backends.cudnn.allow_tf32 = convolutions
         torch.set_float32_matmul_precision(products)
         base.dtype = dtype
-        for model in base.components.values():
-            model.to(dtype)
-        base.move(device)
+        for hook in hooks:
+            hook.remove()
+        for layer in wide:
+            _cast(layer, dtype)
 
 
-def _fits_in_fp32(base: BaseModel) -> bool:
-    """Say whether a GPU has room for UNet and text encoders in fp32, and a gigabyte for the probe."""
-    if base.device.type != "cuda":
-        return True
-    torch.cuda.empty_cache()
-    parameters = [parameter for model in base.components.values() for parameter in model.parameters()]
-    here = (p.numel() * (4 - p.element_size()) for p in parameters if p.device.type == "cuda")
-    aside = (p.numel() * 4 for p in parameters if p.device.type != "cuda")
-    more = sum(here) + sum(aside)
-    return torch.cuda.mem_get_info(base.device)[0] > more + 2**30
+def _cast(layer: torch.nn.Module, dtype: torch.dtype) -> None:
+    layer.to(dtype)

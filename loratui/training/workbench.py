@@ -8,8 +8,10 @@ from typing import Any, Protocol
 from loratui.dataset.manifest import Manifest
 from loratui.dataset.schedule import steps_per_epoch, total_steps
 from loratui.diffusion.base_model import BaseModel
+from loratui.diffusion.checkpointing import checkpoint_levels, levels_of
 from loratui.diffusion.loading import load_base
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
+from loratui.diffusion.packed_convolutions import pack
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.training.batches import BatchBuilder
@@ -62,12 +64,20 @@ class Workbench:
         """Most samples that go through the UNet at once as the profile has it."""
         return self.profile.training.batch_size
 
-    def use_checkpointing(self) -> None:
-        """Recompute activations in the backward pass from now on."""
-        # Both libraries checkpoint only in training mode; neither model has a dropout that this would wake.
-        self.base.unet.train().enable_gradient_checkpointing()
-        if self.profile.network.train_text_encoder:
+    @property
+    def optional_levels(self) -> int:
+        """Levels of the UNet that trouble may checkpoint: none where the profile has all checkpointed anyway."""
+        return 0 if self.profile.training.gradient_checkpointing else levels_of(self.base.unet)
+
+    def use_checkpointing(self, levels: int) -> None:
+        """Recompute activations of the `levels` largest levels in the backward pass from now on.
+
+        With the last level also those of text encoders that learn.
+        """
+        checkpoint_levels(self.base.unet, levels)
+        if self.profile.network.train_text_encoder and levels >= levels_of(self.base.unet):
             for text in self.base.texts:
+                # transformers checkpoints only in training mode; CLIP has no dropout that this would wake.
                 text.model.train().gradient_checkpointing_enable({"use_reentrant": False})
 
     def use_size(self, size: float, report: Callable[[int, int], None]) -> None:
@@ -109,6 +119,7 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     components = {name: model for name, model in base.components.items() if learns_text or name == "unet"}
     layers = trained_layers(components, profile.network, base.family)
     network = LoraNetwork(components, layers, seed=profile.training.seed, device=base.device, dtype=dtype)
+    pack(base.unet)
     captions = CaptionEncoder(base, max_token_length=profile.dataset.max_token_length, learns=learns_text)
     length = RunLength(
         total_steps(manifest, profile),
@@ -128,7 +139,7 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
         length=length,
     )
     if profile.training.gradient_checkpointing:
-        bench.use_checkpointing()
+        bench.use_checkpointing(levels_of(base.unet))
     if not learns_text and base.device.type == "cuda":
         base.set_texts_aside()
     return bench

@@ -33,6 +33,11 @@ def test_a_directory_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     assert (found.state, found.todo) == ("bad", "Choose another one: output.directory.")
 
 
+def test_a_place_that_is_no_disk_is_told() -> None:
+    found = find_disk("Output", Path("/proc/nowhere"), "output.directory")
+    assert (found.value, found.state) == ("/proc/nowhere cannot be written", "bad")
+
+
 def test_a_directory_without_permission_is_told(tmp_path: Path) -> None:
     locked = tmp_path / "locked"
     locked.mkdir(mode=0o500)

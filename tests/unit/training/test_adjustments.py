@@ -3,26 +3,34 @@
 from loratui.training.adjustments import Adjustments
 
 
-def test_pieces_then_checkpointing_then_resolution() -> None:
+def test_checkpointing_level_by_level_then_pieces_then_resolution() -> None:
     adjustments: Adjustments | None = Adjustments()
     words = []
     while adjustments is not None:
-        words.append(adjustments.in_words(4))
-        adjustments = adjustments.smaller(4, is_checkpointing=False, may_lower_resolution=True)
+        words.append(adjustments.in_words(4, levels=3))
+        adjustments = adjustments.smaller(4, levels=3, may_lower_resolution=True)
     assert words == [
         "as the profile says",
-        "2 × 2 pictures a step (same effective batch)",
-        "4 × 1 picture a step (same effective batch)",
+        "gradient checkpointing of the largest level",
+        "gradient checkpointing of 2 of 3 levels",
+        "gradient checkpointing",
+        "2 × 2 pictures a step (same effective batch), gradient checkpointing",
         "4 × 1 picture a step (same effective batch), gradient checkpointing",
         "4 × 1 picture a step (same effective batch), gradient checkpointing, pictures at 75% of their side",
         "4 × 1 picture a step (same effective batch), gradient checkpointing, pictures at 56% of their side",
     ]
 
 
+def test_where_the_profile_checkpoints_anyway_pieces_come_first() -> None:
+    smaller = Adjustments().smaller(4, levels=0, may_lower_resolution=True)
+    assert smaller is not None
+    assert smaller.in_words(4, levels=0) == "2 × 2 pictures a step (same effective batch)"
+
+
 def test_resolution_stays_unless_the_profile_allows() -> None:
-    smallest = Adjustments(pictures_at_once=1, gradient_checkpointing=True)
-    assert smallest.smaller(4, is_checkpointing=False, may_lower_resolution=False) is None
-    assert Adjustments(pictures_at_once=1).smaller(4, is_checkpointing=True, may_lower_resolution=False) is None
+    smallest = Adjustments(pictures_at_once=1, checkpointed_levels=3)
+    assert smallest.smaller(4, levels=3, may_lower_resolution=False) is None
+    assert Adjustments(pictures_at_once=1).smaller(4, levels=0, may_lower_resolution=False) is None
 
 
 def test_slower_halves_the_rate_and_counts() -> None:

@@ -1,5 +1,7 @@
 """States on the disk: whole or not there, the last two kept, damage recognised."""
 
+import hashlib
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,7 @@ STATE = TrainingState(
     tensors={"master.unet": torch.arange(10.0), "optimizer.0.step": torch.tensor(12.0)},
     scalars={"scale": 65536.0, "calm_steps": 3},
     losses=[0.1, 0.2],
-    adjustments=Adjustments(lr_factor=0.5, rollbacks=1, pictures_at_once=1, gradient_checkpointing=True, size=0.75),
+    adjustments=Adjustments(lr_factor=0.5, rollbacks=1, pictures_at_once=1, checkpointed_levels=2, size=0.75),
     epoch_files={9: "/out/a-000009.safetensors", 10: "/out/a-000010.safetensors"},
     conditions={"torch": "2.13", "threads": 2},
 )
@@ -31,6 +33,22 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
         name: tensor.tolist() for name, tensor in STATE.tensors.items()
     }
     assert replace(loaded, tensors={}) == replace(STATE, tensors={})
+
+
+@pytest.mark.parametrize(("checkpointing", "levels"), [(False, 0), (True, 4)])
+def test_a_state_from_before_levels_is_read_as_all_or_none(tmp_path: Path, checkpointing: bool, levels: int) -> None:
+    file = save_state(tmp_path, STATE).path / "state.json"
+    facts = json.loads(file.read_bytes())
+    del facts["seal"], facts["adjustments"]["checkpointed_levels"]
+    facts["adjustments"]["gradient_checkpointing"] = checkpointing
+    seal = hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    file.write_text(json.dumps({**facts, "seal": seal}))
+    loaded, damaged = load_newest_state(tmp_path)
+    assert loaded is not None
+    assert damaged == []
+    of_four = replace(STATE.adjustments, checkpointed_levels=levels)
+    assert loaded.adjustments.in_words(4, levels=4) == of_four.in_words(4, levels=4)
+    assert (loaded.adjustments.smaller(4, levels=4, may_lower_resolution=False) is None) == checkpointing
 
 
 def test_the_last_two_are_kept(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from loratui.diffusion.base_model import BaseModel
 from loratui.errors import TrainingError
 from loratui.lora_file.header import model_hash
 from loratui.profile.schema import Profile
@@ -43,8 +44,10 @@ def test_out_of_memory_goes_on_in_smaller_pieces_with_the_same_result(profile: P
     losses = [[event["loss"] for event in of.events("step")] for of in (whole, training)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert [event["what"] for event in training.events("recovered")] == [
-        "out of memory: now 2 × 2 pictures a step (same effective batch)",
-        "out of memory: now 4 × 1 picture a step (same effective batch)",
+        "out of memory: now gradient checkpointing of the largest level",
+        "out of memory: now gradient checkpointing",
+        "out of memory: now 2 × 2 pictures a step (same effective batch), gradient checkpointing",
+        "out of memory: now 4 × 1 picture a step (same effective batch), gradient checkpointing",
     ]
 
 
@@ -53,7 +56,41 @@ def test_what_memory_taught_is_kept_over_a_resume(profile: Profile, tmp_path: Pa
     with pytest.raises(Stopped):
         training.go(before_forward=out_of_memory_above(1), between=lambda recipe: send(training.run, STOP))
     training.go(before_forward=out_of_memory_above(1))
-    assert len(training.events("recovered")) == 2
+    assert len(training.events("recovered")) == 4
+
+
+def _without_room_for_the_largest_level(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a UNet's forward pass behave as on a card with room for a training step if that level is checkpointed."""
+
+    def limited(self: Any, *arguments: Any, **named: Any) -> Any:
+        if torch.is_grad_enabled() and not self.down_blocks[0].gradient_checkpointing:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return forward(self, *arguments, **named)
+
+    return limited
+
+
+def test_the_preflight_checkpoints_unasked_and_a_resume_keeps_the_level(
+    profile: Profile, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profile.training.accept_smaller = False
+    training = Training(profile, tmp_path / "runs")
+    monkeypatch.setattr(
+        "diffusers.UNet2DConditionModel.forward", _without_room_for_the_largest_level(UNet2DConditionModel.forward)
+    )
+    checkpointed: list[bool] = []
+
+    def watch(base: BaseModel) -> None:
+        checkpointed.extend(block.gradient_checkpointing for block in base.unet.down_blocks)
+
+    with pytest.raises(Killed):
+        training.go(before_forward=kill_at(9), watch=watch)
+    training.go(watch=watch)
+    assert [(event["step"], event["what"]) for event in training.events("recovered")] == [
+        (0, "out of memory: now gradient checkpointing of the largest level")
+    ]
+    assert training.events("proposed") == []
+    assert checkpointed == [True, False] * 2
 
 
 def test_pictures_become_smaller_where_the_profile_allows(profile: Profile, tmp_path: Path) -> None:
@@ -183,7 +220,7 @@ def test_the_preflight_asks_again_after_a_refusal(
             training.go()
         assert "2 × 2 pictures a step" in refused.value.todo
     assert [event["what"] for event in training.events("proposed")] == [
-        "2 × 2 pictures a step (same effective batch)"
+        "2 × 2 pictures a step (same effective batch), gradient checkpointing"
     ] * 2
     assert training.events("step") == []
     monkeypatch.setenv(ACCEPT_SMALLER, "1")
