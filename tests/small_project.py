@@ -48,7 +48,7 @@ class Project:
             cwd=self.folder,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            timeout=60,
+            timeout=120,
         )
 
     def answer(self, *arguments: str) -> Any:
@@ -123,7 +123,14 @@ def is_zombie(pid: int) -> bool:
     return (Path("/proc") / str(pid) / "stat").read_text().rpartition(")")[2].split()[0] == "Z"
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+def catches(process: subprocess.Popen[str], number: int) -> bool:
+    """Whether a process does something of its own about a signal."""
+    status = (Path("/proc") / str(process.pid) / "status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught >> (number - 1) & 1)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until `condition` holds."""
     deadline = time.monotonic() + seconds
     while not condition():

@@ -57,7 +57,7 @@ class TerminalSession:
         """How the terminal treats keys: whether it echoes them, and waits for Enter."""
         return termios.tcgetattr(self._terminal)
 
-    def wait_for(self, text: str, seconds: float = 30.0) -> None:
+    def wait_for(self, text: str, seconds: float = 60.0) -> None:
         """Wait until the program has written `text`."""
         deadline = time.monotonic() + seconds
         while text not in self.said:
@@ -79,7 +79,7 @@ class TerminalSession:
         os.close(self._terminal)
         self._terminal = -1
 
-    def wait(self, seconds: float = 30.0) -> int:
+    def wait(self, seconds: float = 60.0) -> int:
         """Wait for the end; returns the exit code, or minus the signal's number."""
         deadline = time.monotonic() + seconds
         while self._status is None:

@@ -13,10 +13,12 @@ from textual.widgets import Input, Static
 from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
 from loratui.tui.app import Options, Wizard
+from loratui.tui.background import BACKGROUND
 from loratui.tui.session import Session
 from loratui.tui.widgets.changing_lines import ChangingLines
 from loratui.tui.widgets.form_view import RowsView
 from loratui.tui.widgets.picture import Picture
+from tests.patient_pilot import driven
 
 # 22 November 2026, 10:42 in whatever zone the tests run in.
 TEN_FORTY_TWO = time.mktime((2026, 11, 22, 10, 42, 0, 0, 0, -1))
@@ -44,8 +46,7 @@ async def wizard(
 ) -> AsyncIterator[Pilot[int]]:
     """The running app, to be driven by keys."""
     app = make_wizard(profile, mode, **options)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+    async with driven(app, size) as pilot:
         yield pilot
 
 
@@ -67,7 +68,7 @@ def session_of(pilot: Pilot[int]) -> Session:
 
 
 async def until(
-    pilot: Pilot[int], condition: Callable[[], object], seconds: float = 30.0, what: str = "what was waited for"
+    pilot: Pilot[int], condition: Callable[[], object], seconds: float = 60.0, what: str = "what was waited for"
 ) -> None:
     """Wait for a condition; where it never comes the screen is told."""
     deadline = time.monotonic() + seconds
@@ -108,7 +109,21 @@ async def read(pilot: Pilot[int], text: str) -> list[str]:
 
 def is_drawn(picture: Picture) -> bool:
     """Whether what a widget shall show is shown, be it a sentence."""
-    return picture._wanted is None or picture._kept.get(picture._wanted) is picture._shown
+    return picture._wanted is None or picture._kept.get(picture._wanted) is picture._shown is not None
+
+
+async def at_rest(pilot: Pilot[int]) -> None:
+    """Wait until all work is done that waits for no person, what it began included, and its results are shown."""
+    await pilot.pause()
+    while not _all_is_done(pilot):
+        await until(pilot, lambda: _all_is_done(pilot), what="the end of all work")
+        await pilot.pause()
+
+
+def _all_is_done(pilot: Pilot[int]) -> bool:
+    assert isinstance(pilot.app, Wizard)
+    looking = [worker for worker in pilot.app.workers if worker.description == BACKGROUND and not worker.is_finished]
+    return not looking and not pilot.app._at_work
 
 
 async def at_mode(pilot: Pilot[int], mode: str) -> None:

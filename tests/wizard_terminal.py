@@ -150,12 +150,12 @@ class WizardTerminal(TerminalSession):
         lines = self.lines
         return any(text in line for line in lines) or text in " ".join(line.strip() for line in lines)
 
-    def wait_to_see(self, text: str, seconds: float = 20.0) -> list[str]:
+    def wait_to_see(self, text: str, seconds: float = 60.0) -> list[str]:
         """Wait until `text` is on the screen; returns the lines."""
         self.wait_until(lambda: self.sees(text), f"{text!r}", seconds)
         return self.lines
 
-    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = 20.0) -> None:
+    def wait_until(self, condition: Callable[[], object], what: str, seconds: float = 60.0) -> None:
         """Wait until something is so."""
         deadline = time.monotonic() + seconds
         while not condition():

@@ -54,7 +54,10 @@ def convert(
     file: Annotated[str, typer.Argument(metavar="FILE", help="A LoRA, as .safetensors.")],
     to: Annotated[Layout, typer.Option("--to", help="kohya's is that of A1111, Forge and ComfyUI.")],
     output: Annotated[
-        str, typer.Option("--output", metavar="PATH", help="What to write.  [default: FILE-kohya or FILE-diffusers]")
+        str,
+        typer.Option(
+            "--output", metavar="PATH", help="The file, or a folder for it.  [default: FILE-kohya or FILE-diffusers]"
+        ),
     ] = "",
     force: Force = False,
     json: Json = False,

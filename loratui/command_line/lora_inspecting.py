@@ -11,6 +11,7 @@ from typing import Any
 from rich.cells import cell_len
 
 from loratui.command_line.terminal import Terminal
+from loratui.dataset.problems import counted
 from loratui.errors import LoraFileError, ProfileError
 from loratui.lora_file.families import FAMILY_NAMES
 from loratui.lora_file.inspect import LoraSummary, summarise
@@ -169,7 +170,7 @@ def _spread(counts: Mapping[Any, int]) -> str:
     """A value alone where all modules share it; else each with its number of modules, the commonest first."""
     if len(counts) == 1:
         return str(next(iter(counts)))
-    shown = [f"{value} ({count} modules)" for value, count in list(counts.items())[:6]]
+    shown = [f"{value} ({counted(count, 'module')})" for value, count in list(counts.items())[:6]]
     return ", ".join([*shown, *([f"and {len(counts) - 6} others"] if len(counts) > 6 else [])])
 
 
@@ -192,7 +193,12 @@ def _size(size: int) -> str:
 def _say_rebuilt(rebuilt: Rebuilt, path: str, terminal: Terminal) -> None:
     terminal.say()
     terminal.say(f"Wrote {path}", verbatim=True)
-    terminal.say(f"{len(rebuilt.taken)} settings are the file's, the others are the defaults.")
+    count = len(rebuilt.taken)
+    terminal.say(
+        f"{counted(count, 'setting')} {'is' if count == 1 else 'are'} the file's, the others are the defaults."
+    )
+    for line in _wrapped(", ".join(rebuilt.taken), "  ", terminal.width):
+        terminal.say(line, verbatim=True)
     for key, value, why in rebuilt.left_out:
         terminal.say(f"  left out: {key} = {value[:80]} ({why})")
     terminal.say("Still to choose:")

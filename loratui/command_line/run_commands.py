@@ -44,9 +44,16 @@ def stop(run: MaybeRun = "", json: Json = False) -> None:
 
 @run_app.command()
 def resume(
-    run: Run, detach: Detach = False, auto: Auto = False, json: Json = False, images: Pictures = Images.auto
+    run: MaybeRun = "",
+    detach: Detach = False,
+    auto: Auto = False,
+    json: Json = False,
+    images: Pictures = Images.auto,
 ) -> None:
-    """Go on with a run that was stopped, interrupted, or failed."""
+    """Go on with a run that was stopped, interrupted, or failed.
+
+    Without RUN it is the only such one.
+    """
     from loratui.command_line import running
 
     options = running.RunOptions(detach=detach, auto=auto, images=images)

@@ -26,7 +26,7 @@ from loratui.profile.store import write_profile
 from loratui.runs.directory import RunDirectory
 from loratui.runs.ending import WorkerFailed
 from loratui.runs.events import EventReader, events_size
-from loratui.runs.finding import choose_run, newest_or_living
+from loratui.runs.finding import choose_run, newest_or_living, only_resumable
 from loratui.runs.history import History, fold
 from loratui.runs.launch import start_run
 from loratui.runs.lock import is_alive, is_busy
@@ -103,7 +103,7 @@ def _train(orders: Sequence[Order], options: RunOptions, terminal: Terminal) -> 
 
 def resume(name: str, options: RunOptions, terminal: Terminal) -> int:
     """Go on with a run that was stopped or interrupted; returns the exit code."""
-    run = choose_run(name, runs_directory())
+    run = choose_run(name, runs_directory()) if name else only_resumable(runs_directory())
     reader = EventReader(run.events_path)
     history = fold(reader.read())
     # The part of a further machine ends when the first one is stopped, and begins again with it.

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 import torch
 
+from loratui.diffusion.sending import sent
+
 
 @dataclass(frozen=True)
 class PictureSizes:
@@ -58,7 +60,7 @@ class Conditioning:
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Conditioning":
         """The same on `device`, texts in `dtype`; sizes stay fp32, since half precision does not hold them."""
-        moved = self._each(lambda part: part.to(device))
+        moved = self._each(lambda part: sent(part, device))
         pooled = None if moved.pooled is None else moved.pooled.to(dtype)
         return replace(moved, states=moved.states.to(dtype), pooled=pooled)
 
@@ -71,7 +73,7 @@ class Conditioning:
         if self.pooled is None:
             return self
         rows = [[*size.original, *size.crop, *size.target] for size in sizes]
-        return replace(self, sizes=torch.tensor(rows, dtype=torch.float32, device=self.states.device))
+        return replace(self, sizes=sent(torch.tensor(rows, dtype=torch.float32), self.states.device))
 
     @property
     def added(self) -> dict[str, torch.Tensor] | None:

@@ -55,9 +55,10 @@ class PackedConv2d(nn.Module):
         self._plain = [plain]  # in a list, so that it is no submodule
 
     def unpacked(self) -> nn.Conv2d:
-        """Return the plain convolution with its weight."""
+        """Return the plain convolution with its weight; this one cannot be used any more."""
         (plain,) = self._plain
         plain.weight.data = self.weight
+        del self._forward, self._backward  # not when all are unpacked: that would take twice the room
         return plain
 
     @property

@@ -247,6 +247,12 @@ class Accelerate(Section):
     dynamo: Literal["no", "eager", "aot_eager", "inductor"] = setting(
         "no", "Compilation", "torch.compile's backend, as accelerate names it; no is right for short runs."
     )
+    cuda_graphs: bool = setting(
+        False,
+        "CUDA graphs",
+        "Replays the work of a step as one piece: faster on quick cards that the CPU cannot keep busy. Off, as it is "
+        "not measured yet.",
+    )
 
 
 class Output(Section):

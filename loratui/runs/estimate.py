@@ -12,6 +12,7 @@ from loratui.dataset.captions import PROMPTS_FROM_CAPTIONS
 from loratui.dataset.problems import DatasetFault
 from loratui.dataset.repeats import count_batches, regularisation_repeats
 from loratui.dataset.scan import Scan
+from loratui.environment.cpu import has_bf16_units
 from loratui.hub.models import BaseLocation
 from loratui.hub.presence import Presence
 from loratui.profile.schema import Profile
@@ -106,7 +107,7 @@ def estimate(
         seconds=seconds,
         memory=memory,
         memory_is_measured=measured is not None,
-        file=lora_bytes(profile, base),
+        file=lora_bytes(profile, base, parameters),
         files=None if epochs is None else len(saved_epochs(profile, epochs)) + 1,
     )
 
@@ -114,7 +115,7 @@ def estimate(
 def is_half(profile: Profile, device: Device) -> bool:
     """Whether the base would be in half precision."""
     wanted = profile.accelerate.mixed_precision
-    return wanted != "no" and (device.is_gpu or wanted != "auto")
+    return wanted != "no" and (device.is_gpu or wanted != "auto" or has_bf16_units())
 
 
 def _measured(profile: Profile, base: BaseLocation, largest: Size, device: Device) -> Measurement | None:

@@ -14,10 +14,12 @@ from loratui.runs.directory import RunDirectory, find_run, list_runs
 from loratui.runs.events import EventReader
 from loratui.runs.lock import is_busy
 from loratui.runs.queue import tickets
+from loratui.runs.state import run_state
 from loratui.safe_text import printable
 
 _STAMP = re.compile(r"\d{8}-\d{6}-")
 _NAMED = 6
+_RESUMABLE = ("stopped", "interrupted", "failed")
 _Run = TypeVar("_Run")
 
 
@@ -134,6 +136,20 @@ def only_living(root: Path) -> RunDirectory:
     if len(living) > 1:
         raise RunError(f"Several runs are at work or wait: {_names(living)}.", "Say which one.")
     return living[0]
+
+
+def only_resumable(root: Path) -> RunDirectory:
+    """The one run that was stopped or interrupted, or failed.
+
+    Raises:
+        RunError: there is none, or there are several.
+    """
+    resumable = [run for run in filter(_can_be_read, list_runs(root)) if run_state(run) in _RESUMABLE]
+    if not resumable:
+        raise RunError("There is no run to go on with.", "`loratui runs` lists them.")
+    if len(resumable) > 1:
+        raise RunError(f"Several runs can be gone on with: {_names(resumable)}.", "Say which one.")
+    return resumable[0]
 
 
 def living_runs(root: Path) -> list[RunDirectory]:

@@ -65,9 +65,10 @@ class Glance:
 
 @dataclass
 class _Known:
-    """What was read of a run, and how long its events were then."""
+    """What was read of a run, when its origin was written, and how long its events were then."""
 
-    origin: str
+    origin: str = ""
+    named: int = 0
     size: int = -1
     moved: float = 0.0
     history: History = field(default_factory=History)
@@ -96,8 +97,9 @@ class Glances:
         known: dict[str, _Known] = {}
         seen = []
         for run in runs:
-            known[run.name] = self._known.get(run.name) or _Known(run.read_origin())
+            known[run.name] = self._known.get(run.name) or _Known()
             try:
+                _read_origin(run, known[run.name])
                 seen.append(self._glance(run, known[run.name], by_run.get(run.path.absolute()), places))
             except OSError:
                 del known[run.name]
@@ -150,6 +152,16 @@ class Glances:
         else:
             known.history = fold(read_landmarks(path))
             known.reader = EventReader(path, size) if alive else None
+
+
+def _read_origin(run: RunDirectory, known: _Known) -> None:
+    """Learn which profile it came from, by another name once that is renamed."""
+    try:
+        named = run.origin_path.stat().st_mtime_ns
+    except FileNotFoundError:
+        named = -1
+    if named != known.named:
+        known.named, known.origin = named, run.read_origin()
 
 
 def _places(waiting: list[Ticket]) -> dict[int, int]:

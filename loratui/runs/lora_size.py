@@ -1,14 +1,19 @@
-"""How large a LoRA of a profile becomes on a base, before there is one. Knows families, reads no weights."""
+"""How large a LoRA of a profile becomes on a base, before there is one.
 
+Exact where the base's layers are known, since its files are here; else as its family makes it. Reads no file.
+"""
+
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from loratui.hub.presence import Presence
-from loratui.profile.schema import Profile
-from loratui.runs.base_parameters import family_of
-
-# The demo's layers are as many times narrower.
-_DEMO_SHARE = 10
-_BYTES = {"fp16": 2, "bf16": 2, "fp32": 4}
+from loratui.lora_file.header import TensorInfo
+from loratui.lora_file.header_bytes import header_bytes
+from loratui.lora_file.precisions import DTYPES, SIZES
+from loratui.profile.schema import Network, Profile
+from loratui.runs.base_layers import Layer
+from loratui.runs.base_parameters import Parameters, family_of
 
 
 @dataclass(frozen=True)
@@ -36,22 +41,58 @@ _OF_FAMILY = {
 }
 
 
-def lora_parameters(profile: Profile, base: Presence) -> int:
-    """About how many parameters the LoRA has; on a base of a family that is not known as on SD 1.x."""
+def lora_parameters(profile: Profile, base: Presence, parameters: Parameters | None) -> int:
+    """How many parameters the LoRA has.
+
+    Args:
+        profile: The settings.
+        base: The base; one of a family that is not known counts as SD 1.x.
+        parameters: Of the base; None where they are not known.
+    """
     network = profile.network
+    if parameters is not None and parameters.layers:
+        return sum(layer.parameters(rank) for layer, rank in _trained(network, parameters.layers))
     per_rank = _OF_FAMILY.get(family_of(base), _OF_FAMILY["SD 1.x"])
     each = per_rank.unet_with_conv if network.conv_rank else per_rank.unet
     if network.train_text_encoder:
         each += per_rank.text_encoders
-    share = _DEMO_SHARE if base.location.kind == "demo" else 1
-    return network.rank * (each // share) + network.conv_rank * (per_rank.conv // share)
+    return network.rank * each + network.conv_rank * per_rank.conv
 
 
-def lora_bytes(profile: Profile, base: Presence) -> int:
-    """About the size of one LoRA file."""
-    return lora_parameters(profile, base) * bytes_of(profile)
+def lora_bytes(profile: Profile, base: Presence, parameters: Parameters | None) -> int:
+    """The size of one LoRA file without its metadata; of a family's, without its table of contents too.
+
+    Arguments as for `lora_parameters`.
+    """
+    content = lora_parameters(profile, base, parameters) * bytes_of(profile)
+    if parameters is None or not parameters.layers:
+        return content
+    tensors: dict[str, TensorInfo] = {}
+    dtype, end = DTYPES[profile.output.precision], 0
+    for name, shape, elements in sorted(_tensors(profile.network, parameters.layers)):
+        start, end = end, end + elements * SIZES[dtype]
+        tensors[name] = TensorInfo(dtype, shape, start, end)
+    return len(header_bytes(tensors, {})) + end
 
 
 def bytes_of(profile: Profile) -> int:
     """Bytes of a parameter in the files that the run writes."""
-    return _BYTES[profile.output.precision]
+    return SIZES[DTYPES[profile.output.precision]]
+
+
+def _trained(network: Network, layers: tuple[Layer, ...]) -> Iterator[tuple[Layer, int]]:
+    """The layers that get a LoRA, with its rank."""
+    for layer in layers:
+        if layer.component != "unet" and not network.train_text_encoder:
+            continue
+        if layer.needs_conv and not network.conv_rank:
+            continue
+        yield layer, network.conv_rank if layer.uses_conv_rank else network.rank
+
+
+def _tensors(network: Network, layers: tuple[Layer, ...]) -> Iterator[tuple[str, tuple[int, ...], int]]:
+    """Names, shapes and numbers of elements of what the file holds."""
+    for layer, rank in _trained(network, layers):
+        yield f"{layer.key}.alpha", (), 1
+        for name, shape in zip(("lora_down", "lora_up"), layer.factors(rank), strict=True):
+            yield f"{layer.key}.{name}.weight", shape, math.prod(shape)

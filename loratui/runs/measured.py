@@ -13,9 +13,9 @@ from loratui.kept_facts import change_facts, read_facts
 from loratui.paths import data_directory
 from loratui.profile.schema import Profile
 
-# What the validation loss after each epoch looks at.
-VALIDATION_IMAGES = 16
-VALIDATION_TIMESTEPS = 4
+# What the validation loss after each epoch looks at; it takes as long as four steps of batch 2.
+VALIDATION_IMAGES = 8
+VALIDATION_TIMESTEPS = 2
 
 
 @dataclass(frozen=True)

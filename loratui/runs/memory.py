@@ -61,7 +61,7 @@ def lora_memory(profile: Profile, base: Presence, parameters: Parameters, bucket
     if activations is None:
         return None
     width = 2 if half else 4
-    trained = lora_parameters(profile, base) * (_TRAINED_BYTES[profile.training.optimizer] + 2 * width)
+    trained = lora_parameters(profile, base, parameters) * (_TRAINED_BYTES[profile.training.optimizer] + 2 * width)
     return Memory((parameters.unet + parameters.text_encoder) * width, trained, activations)
 
 

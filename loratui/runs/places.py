@@ -3,13 +3,12 @@
 Nothing here creates or changes anything; a refusal therefore leaves no trace.
 """
 
-import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from loratui.environment.disks import nearest_existing
+from loratui.environment.disks import can_be_written, nearest_existing
 from loratui.errors import RunError
 from loratui.quantities import disk_size
 from loratui.safe_text import printable
@@ -37,7 +36,7 @@ def check_writable(directory: Path, setting: str) -> None:
     todo = f"Set {setting} to a directory that you can write."
     if not existing.is_dir():
         raise RunError(f"{printable(directory)} cannot be a directory: {printable(existing)} is not one.", todo)
-    if not os.access(existing, os.W_OK | os.X_OK):
+    if not can_be_written(existing):
         raise RunError(f"Nothing can be written into {printable(existing)}.", todo)
 
 

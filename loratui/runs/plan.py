@@ -17,22 +17,20 @@ from loratui.dataset.problems import Problem
 from loratui.dataset.schedule import steps_per_epoch, total_steps
 from loratui.environment.gpu import has_amd_driver, visible_gpus
 from loratui.errors import BaseModelError, RunError
-from loratui.hub.checkpoint import check_vae, read_checkpoint
+from loratui.hub.checkpoint import check_vae, check_whole, read_checkpoint
 from loratui.hub.models import BaseLocation, fetch, locate
 from loratui.hub.presence import Presence, presence
 from loratui.lora_file.install import lora_folder
 from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
-from loratui.runs.base_parameters import family_of
+from loratui.runs.base_parameters import Parameters, parameters_of
 from loratui.runs.launcher import check_accelerate
 from loratui.runs.lora_size import lora_bytes, lora_parameters
 from loratui.runs.places import DiskNeed, check_room, check_writable
 from loratui.runs.plan_warnings import plan_warnings
 from loratui.safe_text import printable
 
-# Numbers by which a word of a caption is kept.
-_TEXT_WIDTHS = {"SD 1.x": 768, "SD 2.x": 1024, "SDXL": 2048}
 # Two resume checkpoints are kept while a third is written.
 _STATES = 3
 
@@ -96,6 +94,8 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     found = presence(profile.model.base)
     if not found.suits(profile.model):
         raise BaseModelError(found.note)
+    if found.path is not None and not profile.model.config:
+        check_whole(found.path, with_vae=not profile.model.vae)
     _check_noise(profile, found)
     _check_named(profile)
     if profile.model.vae and (vae := locate(profile.model.vae)).path is not None:
@@ -116,9 +116,10 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     _check_compared_epochs(profile, saved, epochs)
     files = _files(profile, output, saved)
     _check_files(files)
+    parameters = parameters_of(found)
     disk = (
-        DiskNeed(output, _output_bytes(profile, found, len(files))),
-        DiskNeed(runs_directory(), _run_bytes(profile, manifest, found) + _STATES * _state_bytes(profile, found)),
+        DiskNeed(output, _output_bytes(profile, found, parameters, len(saved) + 1)),
+        DiskNeed(runs_directory(), _run_bytes(profile, manifest) + _STATES * _state_bytes(profile, found, parameters)),
     )
     check_room(disk)
     trained = [image for image in manifest.images if not image.regularisation]
@@ -249,22 +250,21 @@ def _check_files(files: Iterable[Path]) -> None:
             )
 
 
-def _output_bytes(profile: Profile, base: Presence, files: int) -> int:
+def _output_bytes(profile: Profile, base: Presence, parameters: Parameters | None, files: int) -> int:
     grid = _grid_bytes(profile) if profile.comparison.enabled else 0
-    return lora_bytes(profile, base) * files + grid
+    return lora_bytes(profile, base, parameters) * files + grid
 
 
-def _state_bytes(profile: Profile, base: Presence) -> int:
+def _state_bytes(profile: Profile, base: Presence, parameters: Parameters | None) -> int:
     """A resume checkpoint: masters and AdamW's two moments in fp32."""
-    return lora_parameters(profile, base) * 3 * 4
+    return lora_parameters(profile, base, parameters) * 3 * 4
 
 
-def _run_bytes(profile: Profile, manifest: Manifest, base: Presence) -> int:
-    """Cached VAE moments (8 channels at an eighth of the side, fp32) and text (77 × its width, fp32), the grid."""
+def _run_bytes(profile: Profile, manifest: Manifest) -> int:
+    """Cached VAE moments (8 channels at an eighth of the side, fp32) and the grid."""
     pixels = sum(image.placement.bucket[0] * image.placement.bucket[1] for image in manifest.images)
     moments = pixels // 64 * 8 * 4 * (2 if profile.dataset.flip else 1)
-    text = len(manifest.images) * (profile.dataset.max_token_length + 2) * _TEXT_WIDTHS.get(family_of(base), 768) * 4
-    return moments + text + (_grid_bytes(profile) if profile.comparison.enabled else 0)
+    return moments + (_grid_bytes(profile) if profile.comparison.enabled else 0)
 
 
 def _grid_bytes(profile: Profile) -> int:

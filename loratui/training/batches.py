@@ -9,6 +9,7 @@ from loratui.dataset.schedule import Sample, caption_of, flipped
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.conditioning import Conditioning
+from loratui.diffusion.sending import sent
 from loratui.profile.schema import Profile
 from loratui.training.captions import CaptionEncoder
 from loratui.training.latents import LatentCache
@@ -48,12 +49,13 @@ class BatchBuilder:
         noise = torch.stack([self._noise(latents.shape[1:], step, place) for place in places])
         limit = self._base.schedule.timesteps
         timesteps = torch.tensor([draws.integer(limit, seed, "timestep", step, place) for place in places])
+        device = self._base.device
         return Batch(
-            latents=latents.to(self._base.device),
-            noise=noise.to(self._base.device),
-            timesteps=timesteps.to(self._base.device),
+            latents=sent(latents, device),
+            noise=sent(noise, device),
+            timesteps=sent(timesteps, device),
             conditioning=self._conditioning(samples, epoch),
-            weights=(self._sample_weights(samples) * self._snr_weights(timesteps)).to(self._base.device),
+            weights=sent(self._sample_weights(samples) * self._snr_weights(timesteps), device),
         )
 
     def validation(self, timesteps_per_image: int, most_images: int) -> Iterator[Batch]:

@@ -8,6 +8,9 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.conditioning import Conditioning, joined
 from loratui.diffusion.text import encode_captions
 
+# So much of a GPU's memory may hold captions; the others are sent when they are needed.
+_MOST_BYTES_RESIDENT = 256 * 2**20
+
 
 class CaptionEncoder:
     """Encodes captions for one base."""
@@ -35,7 +38,10 @@ class CaptionEncoder:
         with self._base.reading():
             for caption in missing:
                 # One at a time: the numbers must not depend on which captions a resumed run meets together.
-                self._kept[caption] = self._encode([caption]).to(torch.device("cpu"), self._base.dtype)
+                encoded = self._encode([caption])
+                room = _MOST_BYTES_RESIDENT // max(encoded.states.nbytes, 1)
+                home = self._base.device if len(self._kept) < room else torch.device("cpu")
+                self._kept[caption] = encoded.to(home, self._base.dtype)
 
     def forget_all_but(self, captions: Collection[str]) -> None:
         """Drop what is kept of other captions."""
@@ -45,7 +51,8 @@ class CaptionEncoder:
         """Return what the UNet is told by captions that were prepared, or through the learning text encoders."""
         if self._learns:
             return self._encode(captions)
-        return joined([self._kept[caption] for caption in captions]).to(self._base.device, self._base.dtype)
+        device, dtype = self._base.device, self._base.dtype
+        return joined([self._kept[caption].to(device, dtype) for caption in captions])
 
     def _encode(self, captions: Sequence[str]) -> Conditioning:
         return encode_captions(self._base, captions, max_token_length=self._max_token_length)

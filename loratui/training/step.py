@@ -6,7 +6,8 @@ Knows tensors only: which samples and draws make up a step is decided in `batche
 """
 
 import math
-from collections.abc import Iterable
+import warnings
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +15,7 @@ import torch
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork
 from loratui.profile.schema import Training
+from loratui.training.captured import Passes, Recorder
 from loratui.training.objective import Batch, weighted_errors
 from loratui.training.optimizer import build_optimizer, build_schedule, clip_gradients, gradient_norm, update
 from loratui.training.precision import LossScale
@@ -60,10 +62,22 @@ class _Update:
 
 
 class TrainingStep:
-    """Everything that changes from update to update: masters, optimizer, learning-rate schedule, loss scale."""
+    """Everything that changes from update to update: masters, optimizer, learning-rate schedule, loss scale.
+
+    Attributes:
+        passes: The forward and backward passes; recorded where a recorder was given.
+    """
 
     def __init__(
-        self, base: BaseModel, network: LoraNetwork, settings: Training, *, total_steps: int, processes: Processes
+        self,
+        base: BaseModel,
+        network: LoraNetwork,
+        settings: Training,
+        *,
+        total_steps: int,
+        processes: Processes,
+        recorder: Recorder | None = None,
+        warn: Callable[[str], None] = warnings.warn,
     ) -> None:
         self.network = network
         self.optimizer = build_optimizer(network, settings)
@@ -74,7 +88,10 @@ class TrainingStep:
         self._max_grad_norm = settings.max_grad_norm
         self._processes = processes
         self._full_rates = list(self.schedule.base_lrs)
-        self._loss = torch.zeros((), device=base.device)
+        # Written in place only: a recorded pass reads and writes where they are.
+        self._loss, self._samples, self._scale = (torch.zeros((), device=base.device) for _ in range(3))
+        gradients = [part for group in network.groups for part in (group.gradient, group.shadow_gradient)]
+        self.passes = Passes(self._add, [self._loss, *gradients], recorder, warn)
         # 1 once an update could not be taken: those behind it on the device are not taken either.
         self._halted = torch.zeros((), device=base.device)
         self._unheard: list[_Update] = []
@@ -103,12 +120,18 @@ class TrainingStep:
             torch.OutOfMemoryError: Nothing is updated; call it again with smaller batches.
         """
         self.network.clear_gradients()
-        self._loss = torch.zeros((), device=self._base.device)
+        self._loss.zero_()
+        self._samples.fill_(samples)
+        self._scale.fill_(self.loss_scale.scale)
         for batch in batches:
-            part = weighted_errors(self._base, self._noise_schedule, batch).sum() / samples
-            (part * self.loss_scale.scale).backward()
-            self.network.collect_gradients()
-            self._loss += part.detach()
+            self.passes.take(batch)
+
+    def _add(self, batch: Batch) -> None:
+        """Add a batch's part to the loss, and its gradients to the masters'."""
+        part = weighted_errors(self._base, self._noise_schedule, batch).sum() / self._samples
+        (part * self._scale).backward()
+        self.network.collect_gradients()
+        self._loss += part.detach()
 
     def update(self) -> None:
         """Bring the gradients of all processes together and update, unless something is not finite."""

@@ -64,7 +64,8 @@ class Updates:
             if step.unheard:
                 self._memory_ran_out = True
                 return
-            self._continuity.go_on_smaller()
+            if not step.passes.make_room():
+                self._continuity.go_on_smaller()
         step.update()
 
     def hear(self) -> Iterator[StepResult]:

@@ -16,6 +16,7 @@ from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.training.batches import BatchBuilder
 from loratui.training.captions import CaptionEncoder
+from loratui.training.captured import recorder_for
 from loratui.training.dropout import LoraDropout
 from loratui.training.latents import LatentCache, cached_latents
 from loratui.training.precision import choose_dtype
@@ -74,6 +75,7 @@ class Workbench:
 
         With the last level also those of text encoders that learn.
         """
+        self.step.passes.forget()
         checkpoint_levels(self.base.unet, levels)
         if self.profile.network.train_text_encoder and levels >= levels_of(self.base.unet):
             for text in self.base.texts:
@@ -82,6 +84,7 @@ class Workbench:
 
     def use_size(self, size: float, report: Callable[[int, int], None]) -> None:
         """Train on pictures whose sides are `size` times those of the manifest."""
+        self.step.passes.forget()
         self.batches.latents = _latents(self.run, self.profile, self.manifest, self.base, self.processes, report, size)
         self.base.vae.to("cpu")
 
@@ -112,6 +115,9 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
         events.write("caching", done=done, of=of, what="pictures")
         between()
 
+    def warn(message: str) -> None:
+        events.write("warning", message=message)
+
     between()
     latents = _latents(run, profile, manifest, base, processes, report)
     between()
@@ -135,7 +141,15 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
         captions=captions,
         batches=BatchBuilder(base, profile, manifest, latents, captions),
         dropout=LoraDropout(network, profile.network.dropout, profile.training.seed),
-        step=TrainingStep(base, network, profile.training, total_steps=length.steps, processes=processes),
+        step=TrainingStep(
+            base,
+            network,
+            profile.training,
+            total_steps=length.steps,
+            processes=processes,
+            recorder=recorder_for(profile, processes, warn),
+            warn=warn,
+        ),
         length=length,
     )
     if profile.training.gradient_checkpointing:

@@ -27,6 +27,7 @@ class Moment:
 
     Attributes:
         is_known: False until somebody has looked.
+        has_begun: Whether a worker ever began with it; one that was taken out of the queue before has not.
         doing: What the worker is busy with while it takes no steps; "" otherwise.
         share: How far it is with that, from 0 to 1.
         rate: Steps a second; 0 while that is not known.
@@ -45,6 +46,7 @@ class Moment:
     is_known: bool = False
     state: State = "interrupted"
     task: str = "train"
+    has_begun: bool = True
     doing: str = ""
     share: float = 0.0
     step: int = 0
@@ -86,3 +88,8 @@ class Moment:
     def is_finishing(self) -> bool:
         """Whether all steps are taken, and only the proof and the grid remain."""
         return 0 < self.steps <= self.step
+
+    @property
+    def never_began(self) -> bool:
+        """Whether it was stopped before any worker began with it."""
+        return self.state in ("stopped", "interrupted") and not self.has_begun

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from loratui.crash import write_crash_log
 from loratui.errors import LoratuiError
 from loratui.paths import runs_directory
+from loratui.profile.groups import setting_named
 from loratui.runs.commands import STOP, send
 from loratui.runs.events import read_landmarks
 from loratui.runs.finding import living_runs
@@ -35,7 +36,7 @@ class QuitDialog(Ask):
 
 
 async def ask_and_quit(app: "Leaving", session: Session, always_ask: bool) -> None:
-    """End the program; where runs are alive, or texts in Settings were refused, only after a person has said so."""
+    """End the program; where runs are alive, or texts were refused, only after a person has said so."""
     try:
         living = await asyncio.wait_for(in_thread(_at_work), _SECONDS_TO_LOOK)
     except TimeoutError:
@@ -83,9 +84,9 @@ def _has_ended(run: "RunDirectory") -> bool:
 def not_taken(session: Session) -> str:
     """Which settings have a text that was not taken, and what becomes of them; "" where none has."""
     refused = [
-        label if name == session.name else f"{label} of {printable(name)}"
-        for name, labels in session.refused.items()
-        for label in labels
+        setting_named(setting).title + ("" if name == session.name else f" of {printable(name)}")
+        for name, texts in session.refused.items()
+        for setting in texts
     ]
     if not refused:
         return ""

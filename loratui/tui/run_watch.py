@@ -164,6 +164,7 @@ class RunWatch:
             is_known=True,
             state=state,
             task=history.task,
+            has_begun=history.attempts > 0,
             doing=doing,
             share=share,
             step=history.step,

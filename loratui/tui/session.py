@@ -33,7 +33,7 @@ class Session:
         cell_size: Width and height of a character cell in pixels.
         now: The time in seconds since 1970.
         tried: The runs for whose strengths a worker was asked; it goes when the program is left.
-        refused: Labels of the settings whose typed texts were not taken and still stand in their rows, by profile.
+        refused: Texts that were not taken and still stand in their rows, with why, by profile and setting.
         to_judge: Steps that were judged before a change, and not since.
         on_change: Called when the profile or the run has changed.
         on_unmet: Called when it has changed what a step lacks.
@@ -48,7 +48,7 @@ class Session:
         self.cell_size = (10, 20)
         self.now = now
         self.tried: set[RunDirectory] = set()
-        self.refused: dict[str, tuple[str, ...]] = {}
+        self.refused: dict[str, dict[str, tuple[str, str]]] = {}
         self.to_judge: set[str] = set()
         self.on_change: Callable[[], None] = lambda: None
         self.on_unmet: Callable[[], None] = lambda: None
@@ -87,6 +87,7 @@ class Session:
         if name != self.name:
             self._forget_unmet()
         self.name, self._file = name, file
+        self._judge_settings()
         self.remember("profile", name)
         self.on_change()
 
@@ -155,6 +156,17 @@ class Session:
         from loratui.profile.changes import resolve_known_paths
 
         return resolve_known_paths(self.profile, self._started_in)
+
+    def keep_refused(self, name: str, texts: Mapping[str, tuple[str, str]]) -> None:
+        """Keep a profile's texts that were not taken, instead of those of before; its Settings lack something then."""
+        self.refused[name] = dict(texts)
+        if name == self.name:
+            self._judge_settings()
+
+    def _judge_settings(self) -> None:
+        reasons = [complaint for _, complaint in self.refused.get(self.name, {}).values()]
+        if reasons or self.unmet("settings"):
+            self.set_unmet("settings", reasons)
 
     def set_unmet(self, step: str, reasons: Sequence[str]) -> None:
         """Say what a step still lacks; nothing at all means that it is done."""

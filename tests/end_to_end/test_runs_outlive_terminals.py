@@ -12,7 +12,7 @@ import pytest
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter, read_events
 from loratui.runs.lock import is_alive, is_busy, worker_pid
-from tests.small_project import Project, events_of, processes_of, wait_until, write_project
+from tests.small_project import Project, catches, events_of, processes_of, wait_until, write_project
 
 
 @pytest.fixture
@@ -81,9 +81,9 @@ def test_two_watchers_see_the_same_as_the_writer_writes(tmp_path: Path) -> None:
     project = write_project(tmp_path / "work", "train(5000, 0, hold_at=20)\nfinish()")
     project.call("run", "emi.toml", "--detach")
     watchers = [project.start("attach", "--json"), project.start("attach", "--json")]
-    time.sleep(0.5)
+    wait_until(lambda: all(catches(watcher, signal.SIGTERM) for watcher in watchers))
     project.let_go()
-    answers = [json.loads(watcher.communicate(timeout=30)[0]) for watcher in watchers]
+    answers = [json.loads(watcher.communicate(timeout=120)[0]) for watcher in watchers]
     assert [watcher.returncode for watcher in watchers] == [0, 0]
     assert answers[0]["curve"] == answers[1]["curve"]
     assert [step for step, _ in answers[0]["curve"]] == list(range(1, 5001))
@@ -154,7 +154,7 @@ def test_without_a_terminal_the_first_ctrl_c_stops_and_saves(project: Project, n
     process = project.start("run", "emi.toml", "--json")
     wait_for_step(started(project), 2)
     process.send_signal(number)
-    answer = json.loads(process.communicate(timeout=30)[0])
+    answer = json.loads(process.communicate(timeout=120)[0])
     assert process.returncode == 128 + number
     assert (answer["state"], answer["step"] > 0) == ("stopped", True)
     assert events_of(project.runs[0], "stopped")[0]["signal"] == signal.SIGTERM
@@ -167,7 +167,7 @@ def test_without_a_terminal_attach_only_leaves(project: Project) -> None:
     while not process.stdout.readline().startswith("Training"):
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    assert "goes on by itself" in process.communicate(timeout=30)[0]
+    assert "goes on by itself" in process.communicate(timeout=120)[0]
     assert process.returncode == 130
     assert is_alive(project.runs[0])
 
@@ -182,7 +182,7 @@ def test_stop_tell_and_resume_from_a_second_terminal(project: Project) -> None:
     assert project.call("rm", name, "--yes").returncode == 2
     assert project.call("resume", name).returncode == 2
     assert project.answer("stop")["state"] == "stopped"
-    assert "was stopped at step" in watcher.communicate(timeout=30)[0]
+    assert "was stopped at step" in watcher.communicate(timeout=120)[0]
     assert watcher.returncode == 0
     assert [event["command"] for event in events_of(run, "told")] == ["save", "stop"]
     assert project.call("tell", "emi", "save").returncode == 2
@@ -229,7 +229,7 @@ def test_a_killed_worker_leaves_an_interrupted_run_that_says_so(project: Project
     pid = worker_pid(run)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    said = process.communicate(timeout=30)[0]
+    said = process.communicate(timeout=120)[0]
     assert process.returncode == 1
     assert "SIGKILL" in said
     assert "loratui resume" in said
@@ -248,11 +248,11 @@ def test_a_watcher_of_a_worker_that_dies_with_its_waiter_is_told(project: Projec
     project.call("run", "emi.toml", "--detach")
     watcher = project.start("attach", "--json")
     wait_for_step(started(project), 5)
-    time.sleep(0.5)
+    wait_until(lambda: catches(watcher, signal.SIGTERM))
     for pid in processes_of(project.environment["LORATUI_HOME"]):
         if pid != watcher.pid:
             os.kill(pid, signal.SIGKILL)
-    answer = json.loads(watcher.communicate(timeout=30)[0])
+    answer = json.loads(watcher.communicate(timeout=120)[0])
     assert watcher.returncode == 1
     assert answer["state"] == "interrupted"
     assert "without a last word" in answer["error"]

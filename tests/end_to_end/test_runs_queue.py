@@ -12,7 +12,7 @@ import pytest
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import read_events
 from loratui.runs.lock import is_alive, is_attended, is_busy, worker_pid
-from tests.small_project import Project, events_of, processes_of, wait_until, write_project
+from tests.small_project import Project, catches, events_of, processes_of, wait_until, write_project
 
 BODY = """
 if name == "b" and (go.parent / "b-fails").exists():
@@ -113,7 +113,7 @@ def test_waiting_runs_are_listed_in_order_and_can_be_taken_out(project: Project)
     assert project.call("tell", "c", "save").returncode == 2
     assert project.states() == ["running", "stopped", "queued"]
     assert "taken out" in project.call("stop", "c").stdout
-    assert "stopped at step 0" in watcher.communicate(timeout=30)[0]
+    assert "stopped at step 0" in watcher.communicate(timeout=120)[0]
     project.let_go()
     wait_until(lambda: not is_busy(runs["a"]))
     assert project.states() == ["finished", "stopped", "stopped"]
@@ -195,9 +195,9 @@ def test_ctrl_c_without_a_terminal_takes_the_rest_out_of_the_queue(project: Proj
     marker(project, "hold")
     process = project.start("run", "a.toml", "b.toml")
     wait_until(lambda: len(project.runs) == 2 and is_alive(project.runs[0]))
-    time.sleep(0.3)
+    wait_until(lambda: catches(process, signal.SIGTERM))
     process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=30)[0]
+    said = process.communicate(timeout=120)[0]
     assert process.returncode == 130
     assert "taken out of the queue" in said
     assert project.states() == ["stopped", "stopped"]

@@ -101,7 +101,7 @@ def test_a_person_tries_strengths(run: RunDirectory) -> None:
 
     # Somebody else who looks later sees the same, and the worker leaves by itself.
     assert TrySession(run).cells == session.cells
-    wait_for(session, lambda: session.standing == "away", seconds=20)
+    wait_for(session, lambda: session.standing == "away")
     assert kinds(run, "finished")[-1]["why"] == "idle"
 
     # The same settings give the same pictures as the run's own comparison, which is shown without any worker.
@@ -134,7 +134,7 @@ def test_it_leaves_when_told_and_when_somebody_waits(run: RunDirectory, tmp_path
     assert session.standing == "ready"
     other = finished_run(Path(run.read_profile().model.base), tmp_path / "other", runs_directory(), random_loras=False)
     start_run(other, "compare")
-    wait_for(session, lambda: session.standing == "away", seconds=20)
+    wait_for(session, lambda: session.standing == "away")
     assert kinds(run, "finished")[-1]["why"] == "wanted"
     # What is wanted afterwards waits for its turn, and comes.
     session.draw(wish_of(run, seed=5), [0.8], last.path)

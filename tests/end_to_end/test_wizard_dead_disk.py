@@ -13,7 +13,8 @@ from tests.dead_disk import WRITING, DeadDisk
 from tests.functional.wizard.picture_folders import good_folder
 from tests.wizard_terminal import WizardTerminal, environment
 
-_SECONDS = 4.0
+# Far less than for ever, which is how long the disk does not answer.
+_SECONDS = 60.0
 
 
 def save(folder: Path, name: str, pictures: Path) -> None:

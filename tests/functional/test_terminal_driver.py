@@ -100,7 +100,7 @@ def terminal(folder: Path, script: str, replies: Replies, **how: float | int) ->
 
 
 def until_all_answered(session: AnsweringTerminal, replies: Replies) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while session.answered < len(replies):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -6,6 +6,7 @@ from functools import partial
 
 from textual.widgets import Input
 
+from loratui.dataset.folder_choice import unquoted
 from loratui.tui.background import BACKGROUND, OneAtATime
 from loratui.tui.dialogs.entry import Check, Entry
 
@@ -16,13 +17,15 @@ _NO_ANSWER = "The disk does not answer."
 class DiskEntry(Entry):
     """Answers the text, or None for Esc. What is wrong with it is told as it is found out, and Enter waits for that.
 
+    A path may be in quotes, or with backslashes, as terminals paste it; the answer has neither.
+
     Args:
         check: Says what is wrong with a text, or "". Called in a thread.
         complete: What the text could become.
     """
 
     def __init__(self, title: str, text: str, *, check: Check, complete: Callable[[str], list[str]]) -> None:
-        super().__init__(title, text, complete=complete)
+        super().__init__(title, text, complete=complete, meant_by=unquoted)
         self._look_at = check
         self._disk = OneAtATime()
 
@@ -45,16 +48,20 @@ class DiskEntry(Entry):
         )
 
     async def _judge(self, text: str, take: bool) -> None:
-        complaint = ""
+        meant, complaint = text, ""
         if text or take:
-            looking = self._disk.ask(partial(self._look_at, text), text)
+            looking = self._disk.ask(partial(self._look, text), text)
             try:
-                complaint = await asyncio.wait_for(looking, _SECONDS_OF_PATIENCE)
+                meant, complaint = await asyncio.wait_for(looking, _SECONDS_OF_PATIENCE)
             except TimeoutError:
                 complaint = _NO_ANSWER
         if text != self.query_one(Input).value:
             return
         if take and not complaint:
-            self.dismiss(text)
+            self.dismiss(meant)
         else:
             self._remark(complaint, is_complaint=True)
+
+    def _look(self, text: str) -> tuple[str, str]:
+        meant = unquoted(text)
+        return meant, self._look_at(meant)

@@ -20,6 +20,7 @@ class Entry(Dialog[str | None]):
     Args:
         check: Says what is wrong with a text, or "". Called at every key: it has to be quick.
         complete: What the text could become; one is taken by Tab, several are listed.
+        meant_by: What a text means, which is completed instead.
     """
 
     BINDINGS = [Binding("escape", "leave", "Leave", id="leave")]
@@ -33,6 +34,7 @@ class Entry(Dialog[str | None]):
         secret: bool = False,
         check: Check | None = None,
         complete: Complete | None = None,
+        meant_by: Callable[[str], str] = str,
     ) -> None:
         super().__init__(classes="dialog")
         self._title = title
@@ -41,6 +43,7 @@ class Entry(Dialog[str | None]):
         self._secret = secret
         self._check = check or (lambda _: "")
         self._complete = complete
+        self._meant_by = meant_by
 
     def compose(self) -> ComposeResult:
         """Title, text, the line, what is wrong with it."""
@@ -49,7 +52,7 @@ class Entry(Dialog[str | None]):
             if self._text:
                 lines = "\n".join(printable(line) for line in self._text.splitlines())
                 yield Static(lines, classes="dialog-text", markup=False)
-            yield CompletingField(self._value, self._complete, secret=self._secret)
+            yield CompletingField(self._value, self._complete, meant_by=self._meant_by, secret=self._secret)
             yield Static(id="remark", markup=False)
             completion = "   Tab complete" if self._complete else ""
             yield Static(f"Enter take   Esc back{completion}", classes="dialog-keys", markup=False)

@@ -2,7 +2,7 @@
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
+from textual.containers import Vertical, VerticalScroll
 from textual.widgets import Static
 
 from loratui.safe_text import printable
@@ -25,14 +25,25 @@ class Pages(Dialog[None]):
 
     def compose(self) -> ComposeResult:
         """Title, text, keys."""
-        with VerticalScroll(classes="window pages"):
+        with Vertical(classes="window"):
             yield Static(printable(self._title), classes="dialog-title", markup=False)
-            yield Static(_lines(self._text), markup=False)
+            with VerticalScroll(classes="pages"):
+                yield Static(_lines(self._text), markup=False)
             yield Static("↑↓ scroll   y copy   Esc back", classes="dialog-keys", markup=False)
 
     def on_mount(self) -> None:
         """Have the text under the arrow keys."""
         self.query_one(VerticalScroll).focus()
+
+    def on_resize(self) -> None:
+        """Leave the text the rows that title and keys do not take: only it scrolls."""
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        others = self.query(".dialog-title, .dialog-keys")
+        taken = sum(widget.outer_size.height + widget.styles.margin.height for widget in others)
+        room = self.size.height - self.query_one(".window").gutter.height - taken
+        self.query_one(".pages").styles.max_height = max(1, room)
 
     def action_copy(self) -> None:
         """Show the text from edge to edge, and send it to the terminal."""

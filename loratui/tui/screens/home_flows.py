@@ -58,7 +58,9 @@ async def duplicate(screen: "HomeScreen", entry: "ProfileEntry") -> None:
 
 async def rename(screen: "HomeScreen", entry: "ProfileEntry") -> None:
     """Another name for a profile."""
-    from loratui.profile.files import rename_profile, why_not_new
+    from loratui.paths import runs_directory
+    from loratui.profile.files import why_not_new
+    from loratui.runs.renaming import rename_with_runs
 
     def check(name: str) -> str:
         return "" if name == entry.name else why_not_new(name)
@@ -66,13 +68,14 @@ async def rename(screen: "HomeScreen", entry: "ProfileEntry") -> None:
     answer = await screen.ask(Entry("Rename", f"The new name of {entry.name}.", entry.name, check=check))
     if answer is None or answer == entry.name:
         return
-    await in_thread(partial(rename_profile, entry.name, answer))
-    screen.session.refused.pop(entry.name, None)
-    if screen.session.name == entry.name:
-        run = screen.session.run
-        screen.session.open(answer)
-        screen.session.show_run(run)
+    await in_thread(partial(rename_with_runs, entry.name, answer, runs_directory()))
+    session = screen.session
+    if refused := session.refused.pop(entry.name, None):
+        session.refused[answer] = refused
+    if session.name == entry.name:
+        session.open(answer, session.run)
     screen.look_and_go_to(f"profile:{answer}")
+    screen.say(f"{entry.name} is called {answer} now.", "good")
 
 
 async def remove_profile(screen: "HomeScreen", entry: "ProfileEntry") -> None:
@@ -146,11 +149,13 @@ async def go_on_or_look(screen: "HomeScreen", run: "Glance") -> None:
     """Resume what was cut short, or just see how far it came."""
     at = f" at step {run.step} of {run.steps}" if run.steps else " before its first step"
     was = "failed" if run.state == "failed" else f"was {state_word(run)}"
+    told = f"{was}{at}" if run.began else "never began"
+    goes_on = "It goes on from the state that it saved last; without one, from the beginning."
     answer = await screen.ask(
         Ask(
-            f"{printable(run.title)} {was}{at}",
-            "It goes on from the state that it saved last; without one, from the beginning.",
-            [Choice(_GO_ON, "Go on with it"), Choice(_LOOK, "Only look at it")],
+            f"{printable(run.title)} {told}",
+            goes_on if run.began else "",
+            [Choice(_GO_ON, "Go on with it" if run.began else "Start it"), Choice(_LOOK, "Only look at it")],
         )
     )
     if answer == _GO_ON:

@@ -29,4 +29,4 @@ class HomeList(CursorList[Row]):
     def line_of(self, row: Row, width: int, *, at_cursor: bool) -> Line:
         """A profile or a run in columns; in bold where the keys come."""
         line = row_line(row, width, self._glyphs(), self._now(), at_cursor=at_cursor)
-        return in_bold(line) if at_cursor and self.has_focus else line
+        return in_bold(line) if at_cursor and self.has_focus_within else line

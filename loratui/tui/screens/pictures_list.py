@@ -41,4 +41,4 @@ class PictureList(CursorList["Path"]):
     def line_of(self, row: "Path", width: int, *, at_cursor: bool) -> Line:
         """Its name, size, and what there is to say."""
         picture, glyphs = self._album.row(row), self._glyphs()
-        return row_line(picture, width, self._names, glyphs, at_cursor=at_cursor, focused=self.has_focus)
+        return row_line(picture, width, self._names, glyphs, at_cursor=at_cursor, focused=self.has_focus_within)

@@ -111,7 +111,8 @@ def nothing_text(proposal: Proposal | None) -> str:
     if not proposal.instead:
         return told + "Press o to choose the folder with the pictures."
     instead = "\n".join(f"  {shown_path(path)}" for path in proposal.instead[:3])
-    return f"{told}Probably meant:\n{instead}\n\nPress o, then Enter, to take it."
+    keys = "Enter, to take it" if len(proposal.instead) == 1 else "↓ and Enter, to take one of them"
+    return f"{told}Probably meant:\n{instead}\n\nPress o, then {keys}."
 
 
 def plain_text(album: "Album", head: str, current: Path | None, problems: Sequence[Problem], glyphs: Glyphs) -> str:

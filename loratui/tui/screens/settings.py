@@ -70,7 +70,7 @@ class SettingsScreen(StepScreen):
         self._quiet: Timer | None = None
         self._disk = OneAtATime()
         self._taking: Worker[None] | None = None
-        self._kept: dict[str, dict[str, tuple[str, str]]] = {}  # refused texts of profiles that are not open
+        self._told_refused: dict[str, tuple[str, str]] = {}  # System has rows of its own for some settings
         self._meaningless: dict[str, str] = {}  # names of bases, with why
         self._remark = ""
         self._remarks: Mapping[str, str] = NO_REMARKS
@@ -102,11 +102,11 @@ class SettingsScreen(StepScreen):
 
     def session_changed(self) -> None:
         """Show the values as they are."""
-        if self._profile_name != self.session.name:
-            self._kept[self._profile_name] = self.form.refused
-            self._profile_name = self.session.name
+        refused = self.session.refused.get(self.session.name, {})
+        if self._profile_name != self.session.name or self._told_refused != refused:
+            self._profile_name, self._told_refused = self.session.name, dict(refused)
             self.form.forget()
-            for row_id, refusal in self._kept.pop(self._profile_name, {}).items():
+            for row_id, refusal in refused.items():
                 self.form.refuse(row_id, *refusal)
         self.form.set_rows(rows_of(self.session.profile, self.session.name, self._remarks))
         self._tell_unmet()
@@ -220,7 +220,8 @@ class SettingsScreen(StepScreen):
         return why_not_text(self.session.profile, setting, text)
 
     def _tell_unmet(self) -> None:
-        self.session.refused[self._profile_name] = tuple(label for label, _ in self.form.complaints)
+        self._told_refused = self.form.refused
+        self.session.keep_refused(self._profile_name, self._told_refused)
         self.session.set_unmet("settings", [complaint for _, complaint in self.form.complaints])
 
     def _take_preset(self, preset: Preset | None) -> None:

@@ -25,7 +25,7 @@ def comparison_page(outlook: Outlook) -> str:
     words = "\n\n".join(_WORDS)
     if base is None or parameters is None:
         return f"{words}\n\nHow large the weights of this base are is not known until it is on this computer."
-    lora, whole = lora_parameters(profile, base), dreambooth_parameters(profile, parameters)
+    lora, whole = lora_parameters(profile, base, parameters), dreambooth_parameters(profile, parameters)
     side, half = profile.dataset.resolution, is_half(profile, outlook.device)
     bucket = (side, side)
     memory = lora_memory(profile, base, parameters, bucket, half=half)
@@ -34,7 +34,7 @@ def comparison_page(outlook: Outlook) -> str:
         (f"on {family_of(base)}", "LoRA", "DreamBooth"),
         ("weights trained", _millions(lora), _millions(whole)),
         ("share of them", f"{100 * lora / whole:.1f} %", "100 %"),
-        ("file", disk_size(lora_bytes(profile, base)), disk_size(dreambooth_bytes(profile, parameters))),
+        ("file", disk_size(lora_bytes(profile, base, parameters)), disk_size(dreambooth_bytes(profile, parameters))),
     ]
     if memory is not None and other is not None:
         table.append(("memory of a step", f"about {memory_size(memory.whole)}", f"about {memory_size(other.whole)}"))

@@ -19,7 +19,7 @@ from loratui.environment.terminal_memory import remembered
 from loratui.tui.background import threaded
 from loratui.tui.dialogs import PlainText
 from loratui.tui.frame import StepScreen
-from loratui.tui.screens.system_accelerate import AccelerateForm, complaint_about, values_of
+from loratui.tui.screens.system_accelerate import AccelerateForm, complaint_about, refused_of, values_of
 from loratui.tui.screens.system_default_config import offer_default_config
 from loratui.tui.screens.system_findings import Findings, plain_finding
 from loratui.tui.session import Session
@@ -189,7 +189,8 @@ class SystemScreen(StepScreen):
         settings = self.session.profile.accelerate
         if self._facts is None:
             return Finding(_ACCELERATE, "")
-        complaint = complaint_about(settings, self._gpus)
+        refused = [why for _, why in refused_of(self.session).values()]
+        complaint = refused[0] if refused else complaint_about(settings, self._gpus)
         value = in_a_line(settings, self._gpus) + (": Enter changes" if self.session.name else "")
         return Finding(_ACCELERATE, value, "bad" if complaint else "good", complaint)
 

@@ -60,6 +60,12 @@ def complaint_about(settings: Accelerate, gpus: Sequence[Gpu]) -> str:
     return in_titles(_refusal(settings, gpus))
 
 
+def refused_of(session: Session) -> dict[str, tuple[str, str]]:
+    """Answers that were not taken and still stand in their rows, with why."""
+    refused = session.refused.get(session.name, {})
+    return {name: refusal for name, refusal in refused.items() if name in _QUESTIONS}
+
+
 def _refusal(settings: Accelerate, gpus: Sequence[Gpu]) -> str:
     try:
         check_accelerate(settings, has_gpu=any(gpu.visible for gpu in gpus) or has_amd_driver())
@@ -95,7 +101,10 @@ class AccelerateForm(Dialog[None]):
 
     def on_mount(self) -> None:
         """Begin on the first question."""
-        self.query_one(RowsForm).focus()
+        form = self.query_one(RowsForm)
+        form.focus()
+        for name, refusal in refused_of(self._session).items():
+            form.refuse(name, *refusal)
         self._show()
 
     def on_rows_form_edited(self, event: RowsForm.Edited) -> None:
@@ -105,6 +114,13 @@ class AccelerateForm(Dialog[None]):
         if complaint := self._session.change(event.row_id, value):
             self.query_one(RowsForm).refuse(event.row_id, event.text, complaint)
         self._show()
+
+    def on_rows_form_complained(self, event: RowsForm.Complained) -> None:
+        """Keep what was not taken for the next time, and for step 4, which has the same rows."""
+        event.stop()
+        kept = self._session.refused.get(self._session.name, {})
+        others = {name: refusal for name, refusal in kept.items() if name not in _QUESTIONS}
+        self._session.keep_refused(self._session.name, others | self.query_one(RowsForm).refused)
 
     def on_rows_form_chosen(self, event: RowsForm.Chosen) -> None:
         """Fill in what was found."""

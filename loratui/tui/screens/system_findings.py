@@ -183,7 +183,7 @@ class Findings(ChangingLines, can_focus=True):
 
     def _marked(self, line: Line) -> Line:
         """The first line of the finding under the cursor."""
-        if not self.has_focus:
+        if not self.has_focus_within:
             return line
         (text, role), *others = line
         return [*in_bold([(f"{self._glyphs.current} ", "accent")]), (text[2:], role), *others]

@@ -19,11 +19,10 @@ from loratui.tui.screens.train_end import end_text, lacking
 from loratui.tui.screens.train_figures import title_text
 from loratui.tui.screens.train_help import help_of
 from loratui.tui.screens.train_plan_view import PlanView
-from loratui.tui.screens.train_start import Stage, order_of_session, origin_of_session
+from loratui.tui.screens.train_start import order_of_session, origin_of_session
 from loratui.tui.screens.train_view import RunView
 from loratui.tui.screens.train_work import TrainWork
 from loratui.tui.session import Session
-from loratui.tui.steps import STEPS
 
 _LOOK_EVERY = 0.5
 _GAUGES_EVERY = 2.0
@@ -78,10 +77,10 @@ class TrainScreen(TrainActs):
             self.run_watch = None
         elif self.run_watch is None or self.run_watch.run.path != run.path:
             self.run_watch, self.wants_new = RunWatch(run), False
-            self._order_of_run = self._order()
+            self._order_of_run = self.order()
             self.view.show_preview(False)
             self.look(at_once=True)
-        elif self._order() != self._order_of_run and not self.run_watch.moment.is_busy:
+        elif self.order() != self._order_of_run and not self.run_watch.moment.is_busy:
             # The profile was changed since: what comes next is a new training.
             self.wants_new = True
         self._arrange()
@@ -93,8 +92,9 @@ class TrainScreen(TrainActs):
         self._read_gauges()
 
     def keys_now(self) -> tuple[str, ...]:
-        """Enter does what comes next."""
-        return (f"act:{self._next_act()[1]}", *self.KEYS[1:])
+        """Enter does what comes next; where that is only to say what comes first, the plan says it already."""
+        label = self._next_act()[1]
+        return (f"act:{label}", *self.KEYS[1:]) if label else self.KEYS[1:]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Offer what can be done now."""
@@ -137,12 +137,12 @@ class TrainScreen(TrainActs):
         match self._next_act()[0]:
             case "look":
                 self._arrange(anew=True)
-            case "start" if refused := self.session.unmet("settings"):
-                self.say(f"4 Settings comes first: {refused[0]}", "warning")
+            case "mend settings":
+                self.say(f"4 Settings comes first: {(self.session.unmet('settings') or [''])[0]}", "warning")
+            case "hold":
+                self.hold(self.planned.order)
             case "start":
-                order = order_of_session(self.session)
-                self._take_stage(order, Stage("Looking through the pictures"))
-                self.begin(order)
+                self.start_order(order_of_session(self.session))
             case "go on" if self.run_watch is not None:
                 self.go_on(self.run_watch)
             case "try":
@@ -155,7 +155,7 @@ class TrainScreen(TrainActs):
 
     def action_attach(self) -> None:
         """Show the last run again."""
-        self.wants_new, self._order_of_run = False, self._order()
+        self.wants_new, self._order_of_run = False, self.order()
         self._arrange()
 
     # What threads found
@@ -167,35 +167,48 @@ class TrainScreen(TrainActs):
         if watch is not self.run_watch:
             return
         moment = watch.moment
+        has_turned = moment.state != before.state or not before.is_known
+        if has_turned or not (moment.is_busy or self.session.unmet(self.STEP)):
+            self.judge_run(watch)
         if moment.is_busy or before.is_busy:
             self.wizard.set_title_text(title_text(moment, output_name(watch.run)))
         if moment is before:
             return
         self.keep_promises(before, moment)
-        if moment.state != before.state or not before.is_known:
+        if has_turned:
             self._enter_state(watch, before)
+        elif moment.is_finishing != before.is_finishing:
+            self.refresh_keys()
         if self.is_current and self.moment is not None:
             self._draw()
 
     def on_train_work_planned(self, message: TrainWork.Planned) -> None:
         """Show what a training would do."""
-        if message.order != self.planned.order:
+        order, refusal = message.order, message.intention.refusal
+        if order != self.planned.order or order.origin != origin_of_session(self.session):
             return
-        self.tell_step(message.intention.refusal)
-        unmet = {step.id: self.session.unmet(step.id) or () for step in STEPS}
-        self.planned.intend(message.intention, unmet)
+        self.tell_step(refusal)
+        self.planned.intend(message.intention)
+        self.tell_plan_unmet()
+        is_held = order == self.held
+        self.hold(None)
         # A step that nobody has tried yet lacks nothing; once it was refused, a person wants to know that it is not.
-        if not self.shows_run and ((refusal := self.planned.refusal) or self.session.unmet(self.STEP)):
-            self.session.set_unmet(self.STEP, [refusal] if refusal else lacking(self.run_watch))
+        if not self.shows_run and (refusal is not None or self.session.unmet(self.STEP)):
+            self.session.set_unmet(self.STEP, [refusal.what] if refusal is not None else lacking(self.run_watch))
         self.refresh_keys()
+        if is_held and not self.shows_run and order == self.order():
+            if refusal is not None:
+                self.say(f"Not started: {refusal.what}", "warning")
+            else:
+                self.action_act()
 
     def on_train_work_staged(self, message: TrainWork.Staged) -> None:
         """Show how far a start is."""
-        self._take_stage(message.order, message.stage)
+        self.take_stage(message.order, message.stage)
 
     def on_train_work_started(self, message: TrainWork.Started) -> None:
         """Show the new run; where another profile is open by now, only say that it is there."""
-        self._take_stage(message.order, None)
+        self.take_stage(message.order, None)
         if message.order.origin == origin_of_session(self.session):
             self.session.show_run(message.run)
         elif (front := self.wizard.step_screen) is not None:
@@ -233,26 +246,29 @@ class TrainScreen(TrainActs):
                 return "", ""
             if self.planned.is_refused:
                 return "look", "Look again"
-            return "" if self.planned.is_looking else "start", "Start"
+            if self.session.unmet("settings"):
+                return "mend settings", ""
+            return "hold" if self.planned.is_looking else "start", "Start"
         if moment.state == "queued" and moment.is_left_behind:
             return "go on", "Go on"
         if moment.is_busy:
             return "", ""
+        if moment.never_began:
+            return "go on", "Start"
         return {"finished": ("try", "Try"), "failed": ("go on", "Try again")}.get(moment.state, ("go on", "Resume"))
-
-    def _order(self) -> Order | None:
-        """The training that the open profile asks for."""
-        return order_of_session(self.session) if self.session.name else None
 
     def _arrange(self, *, anew: bool = False) -> None:
         """Show the run, or the plan of one."""
         self.set_class(self.shows_run, "-run")
         self.planned.stage(self.stage)
+        self.tell_plan_unmet()
         if self.shows_run:
             self.call_after_refresh(self._draw)
         else:
-            order = self._order()
+            order = self.order()
             if order is not None and (self.planned.order != order or (anew and self.stage is None)):
+                if self.held != order:
+                    self.hold(None)
                 self.planned.look(order)
                 self.plan(order)
         self.refresh_keys()
@@ -260,18 +276,6 @@ class TrainScreen(TrainActs):
     def _draw(self) -> None:
         if self.run_watch is not None and self.moment is not None:
             self.view.show(self.run_watch.run, self.moment, self.session.now())
-
-    def _take_stage(self, order: Order, stage: Stage | None) -> None:
-        before = self.stage
-        if stage is None:
-            self.stages.pop(order.origin, None)
-        else:
-            self.stages[order.origin] = stage
-        if order.origin != origin_of_session(self.session):
-            return
-        self.planned.stage(stage)
-        if (before is None) != (stage is None) or bool(stage and stage.base):
-            self.refresh_keys()
 
     def _read_gauges(self) -> None:
         moment, watch = self.moment, self.run_watch
@@ -285,15 +289,11 @@ class TrainScreen(TrainActs):
         moment, name = watch.moment, printable(output_name(watch.run))
         if moment.state == "running":
             self._read_gauges()
-        if moment.is_busy:
-            for step in (self.STEP, "try"):  # what a run at work will bring nobody has to see to
-                self.session.forget_unmet(step)
-        elif not self.wants_new:
-            self.session.set_unmet(self.STEP, lacking(watch))
         if before.is_busy and moment.state == "finished":
             front = self.wizard.step_screen
             if front is not None:
-                front.say(f"{name} is trained: 6 tries it.", "good")
+                then = "6 tries it" if self.is_of_session(watch) else "h lists it"
+                front.say(f"{name} is trained: {then}.", "good")
         elif before.is_busy and moment.proposal and self.is_current:
             self.go_on(watch)
         self.refresh_keys()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 from textual import work
 
 from loratui.errors import LoratuiError
+from loratui.orders.preparing import Order
 from loratui.runs.commands import PREVIEW, SAVE, send
 from loratui.runs.finding import output_name
 from loratui.safe_text import printable
@@ -18,14 +19,16 @@ from loratui.tui.moment import Moment
 from loratui.tui.quitting import leave
 from loratui.tui.run_watch import RunWatch
 from loratui.tui.screens import train_flows
+from loratui.tui.screens.train_end import lacking
 from loratui.tui.screens.train_gauges import GaugeReader
 from loratui.tui.screens.train_log import log_text
 from loratui.tui.screens.train_plan import step_of
 from loratui.tui.screens.train_plan_view import PlanView
-from loratui.tui.screens.train_start import Stage, origin_of_session
+from loratui.tui.screens.train_start import Stage, order_of_session, origin_of_session
 from loratui.tui.screens.train_view import RunView
 from loratui.tui.screens.train_work import TrainWork
 from loratui.tui.session import Session
+from loratui.tui.steps import STEPS
 
 if TYPE_CHECKING:
     from loratui.tui.app import Wizard
@@ -50,6 +53,7 @@ class TrainActs(TrainWork):
         run_watch: Of the run that is shown, or of the last one while a new one is planned.
         wants_new: Whether a new training is planned although there is a run.
         stages: What starts are busy with, by where their order came from: another profile may be open by now.
+        held: For which Enter was pressed while it was looked at: it starts as soon as its plan is known.
         is_resuming: A run was told to go on and has not yet.
     """
 
@@ -57,6 +61,7 @@ class TrainActs(TrainWork):
         super().__init__(session)
         self.run_watch: RunWatch | None = None
         self.stages: dict[str, Stage] = {}
+        self.held: Order | None = None
         self.wants_new = self.is_resuming = False
         self._polled: set[RunWatch] = set()
         self._told: tuple[str, tuple[str, ...]] = ("", ())
@@ -115,6 +120,52 @@ class TrainActs(TrainWork):
         if step and not self.session.unmet(step):
             self.session.set_unmet(step, reasons)
 
+    def is_of_session(self, watch: RunWatch) -> bool:
+        """Whether it is the run that the session shows; while this screen is behind, another profile may be open."""
+        run = self.session.run
+        return run is not None and run.path == watch.run.path
+
+    def judge_run(self, watch: RunWatch) -> None:
+        """Have the rail show what has become of the session's run."""
+        if not self.is_of_session(watch):
+            return
+        if watch.moment.is_busy:
+            for step in (self.STEP, "try"):  # what a run at work will bring nobody has to see to
+                self.session.forget_unmet(step)
+        elif not self.wants_new:
+            self.session.set_unmet(self.STEP, lacking(watch))
+
+    def order(self) -> Order | None:
+        """The training that the open profile asks for."""
+        return order_of_session(self.session) if self.session.name else None
+
+    def hold(self, order: Order | None) -> None:
+        """Start an order as soon as it is known what it would come to."""
+        self.held = order
+        self.planned.hold(order is not None)
+
+    def start_order(self, order: Order) -> None:
+        """Start a training."""
+        self.take_stage(order, Stage("Looking through the pictures"))
+        self.begin(order)
+
+    def tell_plan_unmet(self) -> None:
+        """Have the plan show what the steps lack."""
+        self.planned.lack({step.id: self.session.unmet(step.id) or () for step in STEPS})
+
+    def take_stage(self, order: Order, stage: Stage | None) -> None:
+        """Show how far a start is; None when it is over."""
+        before = self.stage
+        if stage is None:
+            self.stages.pop(order.origin, None)
+        else:
+            self.stages[order.origin] = stage
+        if order.origin != origin_of_session(self.session):
+            return
+        self.planned.stage(stage)
+        if (before is None) != (stage is None) or bool(stage and stage.base):
+            self.refresh_keys()
+
     def looked(self, watch: RunWatch) -> None:
         """The look at a run is over."""
         self._polled.discard(watch)
@@ -139,7 +190,7 @@ class TrainActs(TrainWork):
         """Take back what was said would happen, once it has."""
         kept: list[str] = []
         if not moment.is_busy:
-            kept += [_SAVES, *_DRAWS.values(), train_flows.STOPS_NOW, train_flows.STOPS_AFTER_EPOCH]
+            kept += [_SAVES, *_DRAWS.values(), *train_flows.STOPS]
         if moment.previews != before.previews:
             kept += _DRAWS.values()
         if any(event["event"] == "saved" for event in moment.happened[-_LATEST:] if event not in before.happened):

@@ -38,6 +38,8 @@ def end_lines(moment: Moment, run: RunDirectory, width: int, glyphs: Glyphs) -> 
 def end_text(moment: Moment, run: RunDirectory) -> str:
     """The same with whole paths, to be copied."""
     rows = [f"{moment.state} at step {moment.step} of {moment.steps}" if moment.steps else moment.state]
+    if moment.never_began:
+        rows = ["never began"]
     if moment.failure is not None:
         rows += [printable(moment.failure.what), printable(_todo(moment))]
     files = [str(moment.end.get(key) or "") for key in ("lora", "grid")]
@@ -55,6 +57,8 @@ def lacking(watch: RunWatch | None) -> list[str]:
             return []
         case "failed":
             return [f"The training of {name} failed."]
+    if watch.moment.never_began:
+        return [f"{name} never began; 5 Train starts it."]
     return [f"{name} was {watch.moment.state}; 5 Train goes on with it."]
 
 
@@ -93,6 +97,8 @@ def _keys(moment: Moment) -> Line:
         "finished": ("6", " tries strengths   A trains once more"),
         "failed": ("Enter", " tries again from the last state   l shows the log"),
     }.get(moment.state, ("Enter", " goes on where it stopped   A trains from the beginning"))
+    if moment.never_began:
+        rest = " starts it   A trains with the profile as it is now"
     if moment.proposal:
         rest = f" goes on with {printable(moment.proposal)}"
     return ((key, "accent"), (rest, "text"))

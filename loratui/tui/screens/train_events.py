@@ -86,6 +86,8 @@ def sentence(event: Event) -> tuple[str, Role]:
         case "finished":
             seconds = event.get("seconds")
             return "finished" + (f" after {duration(seconds)}" if isinstance(seconds, int | float) else ""), "good"
+        case "stopped" if event.get("attempt") == 0:
+            return "taken out of the queue; it never began", "text"
         case "stopped":
             return f"stopped at step {event.get('step', '?')}, and saved", "text"
         case "failed" | "interrupted":

@@ -88,6 +88,8 @@ def _end(moment: Moment, width: int, glyphs: Glyphs) -> Line:
     when = time.strftime(" at %H:%M", time.localtime(at)) if isinstance(at, int | float) else ""
     took = f"in {duration(moment.worked)}" if moment.worked else ""
     of = f"step {moment.step} of {moment.steps}" if moment.steps else "the beginning"
+    if moment.never_began:
+        return _fitting([("never began", "warning"), ("Enter starts it", "strong")], width)
     match moment.state:
         case "finished":
             steps = counted(moment.steps or moment.step, "step") + (

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from loratui.tui.app import Wizard
 
 STOPS_NOW = "It stops after this step, and saves."
+STOPS_FINISHING = "It stops; all steps are taken."
 STOPS_AFTER_EPOCH = "It stops after this epoch."
+STOPS = (STOPS_NOW, STOPS_FINISHING, STOPS_AFTER_EPOCH)
 _NOW, _AFTER_EPOCH, _GO_ON = "now", "after epoch", "go on"
 _ACCEPT, _SETTINGS, _LEAVE = "accept", "settings", "leave"
 
@@ -46,9 +48,12 @@ async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
             taken = await in_thread(partial(take_back, watch.run))
             return f"{name} was taken out of the queue." if taken else f"{name} has its turn already: x stops it."
         return ""
-    choices = [Choice(_GO_ON, "Go on training", "nothing changes")]
-    if not moment.is_finishing:
-        choices.append(Choice(_AFTER_EPOCH, "Stop after this epoch", "its file is saved"))
+    if moment.is_finishing:
+        return await _stop_finishing(wizard, watch)
+    choices = [
+        Choice(_GO_ON, "Go on training", "nothing changes"),
+        Choice(_AFTER_EPOCH, "Stop after this epoch", "its file is saved"),
+    ]
     choices.append(Choice(_NOW, "Stop now", "finishes the step and saves; Enter resumes it"))
     match await wizard.push_screen_wait(Ask(f"Stop {name}?", "", choices)):
         case "now":
@@ -58,6 +63,18 @@ async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
             await in_thread(partial(send, watch.run, STOP_AFTER_EPOCH))
             return STOPS_AFTER_EPOCH
     return ""
+
+
+async def _stop_finishing(wizard: "Wizard", watch: RunWatch) -> str:
+    """Have a run stop whose steps are all taken; returns what to say, "" where nothing was done."""
+    choices = [
+        Choice(_GO_ON, "Go on", "all steps are taken; the grid is the last thing"),
+        Choice(_NOW, "Stop now", "nothing of the training is lost; Enter goes on with the grid"),
+    ]
+    if await wizard.push_screen_wait(Ask(f"Stop finishing {printable(output_name(watch.run))}?", "", choices)) != _NOW:
+        return ""
+    watch.stop()
+    return STOPS_FINISHING
 
 
 async def consents_to_smaller(wizard: "Wizard", failure: WorkerFailed, proposal: str) -> bool:

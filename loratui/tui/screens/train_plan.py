@@ -25,7 +25,6 @@ from loratui.tui.widgets.changing_lines import Line, Role
 
 _LABEL = 10
 _BEFORE_TRAINING = ("system", "model", "pictures", "settings")
-_MOST_REASONS = 6
 
 
 @dataclass(frozen=True)
@@ -103,19 +102,24 @@ def step_of(refusal: LoratuiError) -> str:
     return ""
 
 
-def plan_lines(intention: Intention, unmet: Mapping[str, Sequence[str]], width: int, glyphs: Glyphs) -> list[Line]:
+def plan_lines(
+    intention: Intention, unmet: Mapping[str, Sequence[str]], width: int, height: int, glyphs: Glyphs
+) -> list[Line]:
     """The plan of a training, and below it what is still unmet.
 
     Args:
         unmet: By step, what the steps before this one still lack.
+        height: Lines that there are: what is unmet takes what the plan leaves.
     """
     lines: list[Line] = []
     if intention.prepared is not None:
         lines += _plan(intention, width, glyphs)
     if intention.refusal is not None:
         lines += _refusal(intention.refusal, width, glyphs)
-    reasons = _reasons(intention, unmet, width, glyphs)
-    return [*lines, (), *reasons] if reasons and lines else [*lines, *reasons]
+    if lines:
+        lines.append(())
+    reasons = _reasons(intention, unmet, width, height - len(lines), glyphs)
+    return [*lines, *reasons] if reasons else lines[:-1]
 
 
 def _plan(intention: Intention, width: int, glyphs: Glyphs) -> list[Line]:
@@ -165,7 +169,9 @@ def _refusal(refusal: LoratuiError, width: int, glyphs: Glyphs) -> list[Line]:
     return lines
 
 
-def _reasons(intention: Intention, unmet: Mapping[str, Sequence[str]], width: int, glyphs: Glyphs) -> list[Line]:
+def _reasons(
+    intention: Intention, unmet: Mapping[str, Sequence[str]], width: int, height: int, glyphs: Glyphs
+) -> list[Line]:
     """What is worth a look before the start: notes on the order, warnings on the pictures, what earlier steps lack."""
     said: list[tuple[str, str]] = []
     if intention.prepared is not None:
@@ -178,11 +184,16 @@ def _reasons(intention: Intention, unmet: Mapping[str, Sequence[str]], width: in
     mending = step_of(intention.refusal) if intention.refusal is not None else ""
     for step in STEPS:
         if step.id in _BEFORE_TRAINING and step.id != mending:
-            said += [(f"{step.number} {step.title}", reason) for reason in unmet.get(step.id, ())[:2]]
+            said += [(f"{step.number} {step.title}", reason) for reason in unmet.get(step.id, ())]
+    told = [wrapped(printable(f"{where}: {what}" if where else what), width - 2) for where, what in said]
+    if sum(map(len, told)) > height:  # the beginning of each says more than the whole of some
+        told = [[cut(" ".join(rows), width - 2, glyphs)] for rows in told]
+    if len(told) > max(height, 1):
+        told = [*told[: height - 1], [f"and {len(told) - height + 1} more"]]
     lines: list[Line] = []
-    for where, what in said[:_MOST_REASONS]:
-        text = f"{where}: {what}" if where else what
-        lines.append(((f"{glyphs.unmet} ", "warning"), (cut(text, width - 2, glyphs), "text")))
+    for first, *rest in told:
+        lines.append(((f"{glyphs.unmet} ", "warning"), (first, "text")))
+        lines += [(("  " + row, "text"),) for row in rest]
     return lines
 
 

@@ -24,6 +24,7 @@ class PlanView(ChangingLines):
         self._intention: Intention | None = None
         self._stage: Stage | None = None
         self._unmet: Mapping[str, Sequence[str]] = {}
+        self._is_held = False
         self.order: Order | None = None
 
     @property
@@ -36,12 +37,6 @@ class PlanView(ChangingLines):
         """Whether the order cannot be trained as it is."""
         return self._intention is not None and self._intention.refusal is not None
 
-    @property
-    def refusal(self) -> str:
-        """Why it cannot be trained; "" where it can."""
-        refusal = self._intention.refusal if self._intention is not None else None
-        return refusal.what if refusal is not None else ""
-
     def look(self, order: Order) -> None:
         """Another order is being looked at; what was shown stays until that is done."""
         if self.order != order:
@@ -49,10 +44,22 @@ class PlanView(ChangingLines):
         self.order = order
         self.draw()
 
-    def intend(self, intention: Intention, unmet: Mapping[str, Sequence[str]]) -> None:
+    def intend(self, intention: Intention) -> None:
         """Show what the order would come to."""
-        self._intention, self._unmet = intention, unmet
+        self._intention = intention
         self.draw()
+
+    def lack(self, unmet: Mapping[str, Sequence[str]]) -> None:
+        """Show by step what the steps before this one still lack."""
+        if unmet != self._unmet:
+            self._unmet = unmet
+            self.draw()
+
+    def hold(self, is_held: bool) -> None:
+        """Say that the order starts as soon as it is looked at, or no more."""
+        if is_held != self._is_held:
+            self._is_held = is_held
+            self.draw()
 
     def stage(self, stage: Stage | None) -> None:
         """Show what a start is busy with."""
@@ -65,10 +72,11 @@ class PlanView(ChangingLines):
         if not width:
             return
         lines: list[Line] = []
-        if self._intention is not None:
-            lines = plan_lines(self._intention, self._unmet, width, self._glyphs)
         foot = self._foot(width)
-        body = [(), *lines][: max(0, height - len(foot) - 1)]
+        rows = max(0, height - len(foot) - 1)
+        if self._intention is not None:
+            lines = plan_lines(self._intention, self._unmet, width, rows - 1, self._glyphs)
+        body = [(), *lines][:rows]
         self.show([*body, (), *foot])
 
     def plain(self) -> str:
@@ -83,8 +91,11 @@ class PlanView(ChangingLines):
     def _foot(self, width: int) -> list[Line]:
         stage = self._stage
         if stage is None and self._intention is None:
-            stage = Stage("Looking at what would be trained")
+            stage = Stage("Looking at what would be trained" + (", which starts then" if self._is_held else ""))
         if stage is None:
+            if self._unmet.get("settings") and not self.is_refused:
+                rest = " Settings comes first: nothing starts while a value is not taken"
+                return [(("4", "accent"), (rest, "text"))]
             verb = " looks again" if self.is_refused else " starts the training"
             return [(("Enter", "accent"), (verb, "text"))]
         lines: list[Line] = [((cut(stage.what, width, self._glyphs), "strong"),)]

@@ -126,7 +126,10 @@ class TryActs(TryThreads):
         if trial is None:
             return
         picture = trial.picture(trial.strength)
-        if trial.strength == 0 or picture is None:
+        if trial.strength == 0:
+            self.say("0.0 is the base without the LoRA: nothing to keep.", "warning")
+            return
+        if picture is None:
             self.say("Choose a strength whose picture is drawn: the card shows it.", "warning")
             return
         self._keep(trial.run, trial.file, trial.strength, picture)

@@ -14,7 +14,7 @@ from loratui.profile.fields import split_lora
 from loratui.runs.trying import LAST
 from loratui.safe_text import printable
 from loratui.shown_paths import shown_path
-from loratui.tui.fitting import cut, cut_middle, cut_start
+from loratui.tui.fitting import cut, cut_middle, cut_start, wrapped
 from loratui.tui.glyphs import Glyphs
 from loratui.tui.screens.try_trial import Trial
 
@@ -25,6 +25,9 @@ _HELP = (
     "every picture looks alike. k keeps the one you like: it is written into the cards that A1111 and Forge read."
 )
 _SHORTEST_BAR = 5
+_MOST_ROWS_OF_REFUSAL = 8
+_ALL = "? shows all"
+_WITHOUT = "no LoRA"
 _STANDING = {
     "waiting": "waiting for its turn",
     "starting": "starting: libraries are being loaded",
@@ -87,11 +90,14 @@ def strip_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
 
 
 def state_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
-    """What the worker is at, what was refused, or what there is to know."""
+    """What the worker is at, what was refused in as many rows as that takes, or what there is to know."""
     session = trial.session
-    if session.refusal is not None:
-        words = f"{session.refusal.what} {session.refusal.todo}"
-        return Content.assemble((cut(words, width, glyphs), "$text-warning"))
+    if refused := refusal_words(trial):
+        rows = wrapped(refused, width)
+        if len(rows) > _MOST_ROWS_OF_REFUSAL:
+            end = cut(" ".join(rows[_MOST_ROWS_OF_REFUSAL - 1 :]), width - len(_ALL) - 1, glyphs)
+            rows = [*rows[: _MOST_ROWS_OF_REFUSAL - 1], f"{end} {_ALL}"]
+        return Content.assemble(("\n".join(rows), "$text-warning"))
     if session.pending:
         return _at_work(trial, width, glyphs)
     if trial.comparing[0]:
@@ -105,9 +111,19 @@ def state_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     return Content.assemble((cut(ADVICE, width, glyphs), "$faint"))
 
 
+def refusal_words(trial: Trial) -> str:
+    """Why the latest request was not drawn, and what to do; "" where it was not refused."""
+    refusal = trial.session.refusal
+    if refusal is None:
+        return ""
+    others = [printable(Path(split_lora(entry)[0]).name) for entry in trial.wish.other_loras]
+    named = [name for name in others if name in refusal.what]
+    return " ".join(filter(None, [refusal.what, refusal.todo, f"O takes {named[0]} out again." if named else ""]))
+
+
 def tag_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:
     """The tag for prompts, and where the grid is."""
-    tag = cut(trial.tag, width, glyphs)
+    tag = cut(trial.tag if trial.strength else _WITHOUT, width, glyphs)
     room = width - cell_len(tag) - 4
     if trial.grid is None:
         words = "no grid yet" if trial.comparing[0] else "no grid yet: f draws it"

@@ -13,7 +13,7 @@ from loratui.tui.keys import EVERYWHERE, entry_of
 from loratui.tui.screens.try_acts import TryActs
 from loratui.tui.screens.try_asking import Answered, Looked, Opened, Polled
 from loratui.tui.screens.try_following import Following
-from loratui.tui.screens.try_lines import help_text, plain_lines
+from loratui.tui.screens.try_lines import help_text, plain_lines, refusal_words
 from loratui.tui.screens.try_trial import Trial
 from loratui.tui.screens.try_view import TryView
 from loratui.tui.session import Session
@@ -159,8 +159,7 @@ class TryScreen(TryActs):
     @property
     def _refused(self) -> str:
         """Why the latest request was not drawn, or what else could not be done."""
-        refusal = self.trial.session.refusal if self.trial is not None else None
-        return f"{refusal.what} {refusal.todo}".strip() if refusal is not None else self._trouble
+        return (refusal_words(self.trial) if self.trial is not None else "") or self._trouble
 
     def _look_again(self) -> None:
         """Look into the run that there is to try, unless that is being done."""
@@ -180,13 +179,16 @@ class TryScreen(TryActs):
     def _tell_unmet(self, trouble: str) -> None:
         """Say why there is nothing to try; what a run at work will bring is nothing that a person has to do."""
         run = self.session.run
+        is_of_session = Looked(run, self.session.name) == self._looked  # behind, another profile may be open
         if self.trial is None and not trouble and run is not None and self._following and self._following.is_busy:
             name = printable(output_name(run))
             self.told = f"There is nothing to try yet. What {name} saves first comes here by itself."
-            self.session.forget_unmet(self.STEP)
+            if is_of_session:
+                self.session.forget_unmet(self.STEP)
             return
         self.told = "" if self.trial is not None else trouble or _NOTHING
-        self.session.set_unmet(self.STEP, [self.told] if self.told else [])
+        if is_of_session:
+            self.session.set_unmet(self.STEP, [self.told] if self.told else [])
 
     def _tick(self) -> None:
         if not self._is_polling and (self.trial is not None or self._following is not None):

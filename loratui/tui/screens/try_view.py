@@ -45,6 +45,9 @@ class TryView(Vertical):
             width: 100%;
             text-wrap: nowrap;
         }
+        #try-state {
+            height: auto;
+        }
         #try-told {
             height: auto;
             display: none;

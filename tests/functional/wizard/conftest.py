@@ -18,6 +18,24 @@ from tests.unit.hub.checkpoints import INPAINTING, diffusers_files, write_checkp
 from tests.unit.hub.in_process import use_stub
 from tests.unit.hub.stub_hub import StubAccount, StubHub
 
+# Seconds after which a person is not kept waiting, and after which news go by themselves.
+_LIMITS = (
+    "base_choice._SECONDS_OF_PATIENCE",
+    "dialogs.disk_entry._SECONDS_OF_PATIENCE",
+    "quitting._SECONDS_TO_LOOK",
+    "screens.home_looking._SECONDS_FOR_A_FOLDER",
+    "type_ahead._SECONDS_OF_PATIENCE",
+    "widgets.completing_field._SECONDS_OF_PATIENCE",
+    "widgets.news._SECONDS",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is given up because the machine is busy; disks that do not answer have tests of their own."""
+    for limit in _LIMITS:
+        monkeypatch.setattr(f"loratui.tui.{limit}", 600.0)
+
 
 @pytest.fixture
 def profile(tmp_path: Path) -> str:

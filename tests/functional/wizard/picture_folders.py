@@ -77,6 +77,7 @@ def screen(pilot: Pilot[int]) -> PicturesScreen:
 async def looked(pilot: Pilot[int]) -> None:
     """Wait until the pictures have been looked through, and what came of it is drawn."""
     await until(pilot, lambda: screen(pilot).is_settled)
+    await pilot.pause()
 
 
 def seen(pilot: Pilot[int]) -> str:

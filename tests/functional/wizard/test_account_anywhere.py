@@ -6,7 +6,8 @@ import pytest
 
 from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
-from tests.wizard import see, wizard
+from tests.functional.wizard.test_commands import can_be_taken
+from tests.wizard import see, until, wizard
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +35,7 @@ async def test_it_is_a_command() -> None:
         await see(pilot, "Search for commands")
         await pilot.press(*"account")
         await see(pilot, "Account  (@)")
-        await pilot.pause(0.3)
+        await until(pilot, lambda: can_be_taken(pilot, "Account  (@)"))
         await pilot.press("enter")
         await see(pilot, "Sign in by code")
 

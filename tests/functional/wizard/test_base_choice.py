@@ -15,7 +15,7 @@ from loratui.tui.base_choice import choose_base, read_natives
 from loratui.tui.session import Session
 from tests.reads import reads_below
 from tests.unit.hub.checkpoints import write_checkpoint
-from tests.wizard import new_session, screen_text, until, wizard
+from tests.wizard import new_session, see, until, wizard
 
 SD15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 
@@ -75,14 +75,11 @@ async def test_on_settings_the_resolution_follows_too_and_that_is_said(session: 
         pilot.app.screen.query_one(Input).post_message(events.Paste("demo"))
         await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: load_profile("emi").model.base == "demo")
-        await pilot.pause(0.1)
-        assert load_profile("emi").dataset.resolution == 64
-        assert "demo is the base now; pictures are trained at its 64 × 64" in screen_text(pilot)[-2]
+        await see(pilot, "demo is the base now; pictures are trained at its 64 × 64")
+        assert (load_profile("emi").model.base, load_profile("emi").dataset.resolution) == ("demo", 64)
         await pilot.press("delete")
-        await until(pilot, lambda: load_profile("emi") == Profile())
-        await pilot.pause(0.1)
-        assert "pictures are trained at its 512 × 512" in screen_text(pilot)[-2]
+        await see(pilot, "pictures are trained at its 512 × 512")
+        assert load_profile("emi") == Profile()
 
 
 async def test_while_a_base_is_typed_it_is_read_beside_the_screen_only(session: Session, tmp_path: Path) -> None:

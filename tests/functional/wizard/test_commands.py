@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from textual.command import CommandPalette
+from textual.command import Command, CommandList, CommandPalette
 from textual.pilot import Pilot
 
 from loratui.paths import profiles_directory, runs_directory
@@ -13,7 +13,14 @@ from loratui.profile.schema import Profile
 from loratui.profile.store import new_profile
 from loratui.runs.directory import RunDirectory
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.wizard import at_mode, see, session_of, wizard
+from tests.wizard import at_mode, see, session_of, until, wizard
+
+
+def can_be_taken(pilot: Pilot[int], name: str) -> bool:
+    """Whether Enter takes a command, which the palette shows before that."""
+    found = pilot.app.screen.query_one(CommandList)
+    hit = found.get_option_at_index(found.highlighted) if found.highlighted is not None else None
+    return isinstance(hit, Command) and str(hit.hit.text).startswith(name)
 
 
 async def choose(pilot: Pilot[int], letters: str, expected: str) -> None:
@@ -23,8 +30,7 @@ async def choose(pilot: Pilot[int], letters: str, expected: str) -> None:
     assert isinstance(pilot.app.screen, CommandPalette)
     await pilot.press(*("space" if letter == " " else letter for letter in letters))
     await see(pilot, expected)
-    # The palette shows the hit before it can be taken.
-    await pilot.pause(0.3)
+    await until(pilot, lambda: can_be_taken(pilot, expected), what=expected)
     await pilot.press("enter")
     await pilot.pause()
 
@@ -69,7 +75,7 @@ async def test_quit_is_a_command(run: RunDirectory) -> None:
     async with wizard() as pilot:
         await see(pilot, "6 in pictures")
         await choose(pilot, "quit", "Quit  (q)")
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while pilot.app.return_code is None and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
     assert pilot.app.return_code == 0
@@ -97,7 +103,7 @@ async def test_the_look_is_a_command_and_stays(run: RunDirectory) -> None:
     async with wizard() as pilot:
         await see(pilot, "6 in pictures")
         await choose(pilot, "theme light", "Theme light")
-        assert pilot.app.theme == "light"
+        await until(pilot, lambda: pilot.app.theme == "light")
     async with wizard() as pilot:
         assert pilot.app.theme == "light"
 

@@ -5,12 +5,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, TextArea
 
 from loratui.tui.themes import THEMES
+from loratui.tui.type_ahead import TypeAhead
 from loratui.tui.widgets.form import Row, RowsForm
+from tests.patient_pilot import driven
 from tests.wizard import cut_texts, screen_text
 
 ROWS = (
@@ -34,7 +36,7 @@ def whole_number(row_id: str, text: str) -> str:
     return "Too long." if row_id == "prompts" and len(text) > 40 else ""
 
 
-class Forms(App[None]):
+class Forms(TypeAhead):
     """A form and nothing else."""
 
     def __init__(self) -> None:
@@ -62,14 +64,14 @@ class Forms(App[None]):
 
 
 @asynccontextmanager
-async def form(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[None], Forms]]:
+async def form(size: tuple[int, int] = (80, 24)) -> AsyncIterator[tuple[Pilot[int], Forms]]:
     app = Forms()
-    async with app.run_test(size=size) as pilot:
+    async with driven(app, size) as pilot:
         await pilot.pause()
         yield pilot, app
 
 
-async def press(pilot: Pilot[None], *keys: str) -> None:
+async def press(pilot: Pilot[int], *keys: str) -> None:
     await pilot.press(*keys)
     await pilot.pause()
 

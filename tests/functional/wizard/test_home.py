@@ -20,7 +20,7 @@ from tests.functional.wizard.home_rows import (
     save,
 )
 from tests.small_dataset import write_pictures
-from tests.wizard import TEN_FORTY_TWO, cut_texts, line_with, read, screen_text, wizard
+from tests.wizard import TEN_FORTY_TWO, cut_texts, line_with, read, screen_text, see, wizard
 
 
 @BOTH_SIZES
@@ -120,7 +120,7 @@ async def test_a_folder_with_nothing_in_it_has_its_number_in_front(tmp_path: Pat
     unsaved.dataset.path = str(tmp_path / "empty")
     save(unsaved, "none")
     async with wizard() as pilot:
-        lines = await read(pilot, "0 in empty")
+        lines = await see(pilot, "0 in empty", "6 in IMG")
         assert line_with(lines, "6 in IMG").index("6 in") == line_with(lines, "0 in empty").index("0 in")
 
 

@@ -122,12 +122,11 @@ async def test_what_the_hub_does_not_have_is_said_and_is_unmet(hub: StubHub, bas
 async def test_the_retired_id_names_its_successor(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, "runwayml/stable-diffusion-v1-5")
-        said = "It was taken off the hub; the same model is"
+        said = "runwayml/stable-diffusion-v1-5 was taken off the hub; the same model is"
         await until(pilot, lambda: said in " ".join(screen_text(pilot)[-4:-1]))
-        await see(pilot, "It was taken off the hub; the same model is maintained as")
+        await until(pilot, lambda: _cursor(pilot) == "runwayml/stable-diffusion-v1-5")
         await pilot.press("enter")
-        await pilot.pause()
-        assert said in " ".join(screen_text(pilot)[-4:-1])
+        await until(pilot, lambda: said in " ".join(screen_text(pilot)[-4:-1]))
         assert load_profile("emi").model.base == "demo"
 
 
@@ -150,7 +149,7 @@ async def test_a_base_that_the_disk_cannot_take_is_unmet(hub: StubHub, monkeypat
 
 
 async def test_a_download_goes_on_while_the_screen_is_left_and_is_stopped_and_taken_up(hub: StubHub) -> None:
-    hub.slow = 4_000_000
+    hub.slow = 50_000
     async with wizard(profile="emi", mode="model") as pilot:
         await name_base(pilot, "emi/large")
         await see(pilot, "12.0 MB to fetch")
@@ -161,13 +160,12 @@ async def test_a_download_goes_on_while_the_screen_is_left_and_is_stopped_and_ta
         await at_mode(pilot, "pictures")
         await pilot.press("2")
         await see(pilot, "It comes from the hub")
-        await until(pilot, lambda: partial_bytes("emi/large") > 1_000_000)
+        await until(pilot, lambda: partial_bytes("emi/large") > 100_000)
         await pilot.press("x")
         await see(pilot, "The download was stopped; what has come is kept")
     left = partial_bytes("emi/large")
-    assert left > 1_000_000
+    assert left > 100_000
 
-    hub.slow = 12_000_000
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "The download was stopped")
         await pilot.press("w")
@@ -175,6 +173,8 @@ async def test_a_download_goes_on_while_the_screen_is_left_and_is_stopped_and_ta
     # The wizard is gone; the download is not.
     download = find_download("emi/large")
     assert download is not None
+    assert download.is_alive()
+    hub.slow = 0
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "On this computer, 12.0 MB, in the Hugging Face cache.")
         assert "HF cache" in await see(pilot, "✓ emi/large")
@@ -195,7 +195,7 @@ async def test_a_hub_that_never_answers_does_not_hold_the_program_back(
             await name_base(pilot, "emi/open")
             await see(pilot, "asking the hub")
             started = time.monotonic()
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
 
 
 async def test_a_search_leaves_the_rows_that_contain_a_text(hub: StubHub) -> None:
@@ -222,6 +222,7 @@ async def test_a_search_leaves_the_rows_that_contain_a_text(hub: StubHub) -> Non
 async def test_help_and_plain_text_say_what_is_there(hub: StubHub) -> None:
     async with wizard(profile="emi", mode="model") as pilot:
         await see(pilot, "emi/cached")
+        await see(pilot, "Comes with loratui")
         await pilot.press("question_mark")
         await see(pilot, "The base model")
         await pilot.press("escape")

@@ -10,7 +10,7 @@ from textual.widgets import Static
 from loratui.paths import runs_directory
 from tests.functional.wizard.tried_runs import saved, trying
 from tests.tried_run import compared_run
-from tests.wizard import cut_texts, until, wizard
+from tests.wizard import at_rest, cut_texts, until, wizard
 
 SIZES = pytest.mark.parametrize("size", [(80, 24), (60, 20)], ids=str)
 MODES = ("home", "system", "model", "pictures", "settings", "train", "try")
@@ -25,11 +25,6 @@ DIALOGS = {
     "try": (),
 }
 EVERYWHERE = ("question_mark", "y", "ctrl+c")
-
-
-async def settled(pilot: Pilot[int]) -> None:
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
 
 
 async def look_behind(pilot: Pilot[int], key: str) -> None:
@@ -50,7 +45,7 @@ async def test_every_screen_and_what_its_keys_open(
 ) -> None:
     (tmp_path / "5_emi_person" / "2.txt").unlink()  # one thing to see behind `!`
     async with wizard(size, profile, mode) as pilot:
-        await settled(pilot)
+        await at_rest(pilot)
         assert cut_texts(pilot) == []
         for key in (*DIALOGS[mode], *EVERYWHERE):
             await look_behind(pilot, key)

@@ -1,22 +1,23 @@
 import io
-import time
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.message import Message
 from textual.pilot import Pilot
 from textual.widgets import Static
 
 from loratui.tui.glyphs import ASCII
 from loratui.tui.session import Session
+from loratui.tui.type_ahead import TypeAhead
 from loratui.tui.widgets.picture import Picture
+from tests.patient_pilot import driven
 from tests.small_dataset import write_pictures
-from tests.wizard import is_drawn, screen_text
+from tests.wizard import is_drawn, screen_text, until
 
 
-class Frame(App[None]):
+class Frame(TypeAhead):
     """One picture beside a text, as a screen has it."""
 
     CSS = "Picture { height: 10; }"
@@ -30,20 +31,17 @@ class Frame(App[None]):
         yield Picture()
 
 
-async def until_drawn(pilot: Pilot[None]) -> Picture:
+async def until_drawn(pilot: Pilot[int]) -> Picture:
     picture = pilot.app.query_one(Picture)
-    deadline = time.monotonic() + 10
     await pilot.pause()
-    while not is_drawn(picture):
-        assert time.monotonic() < deadline
-        await pilot.pause(0.01)
+    await until(pilot, lambda: is_drawn(picture))
     await pilot.pause()
     return picture
 
 
 async def test_a_picture_is_drawn_in_the_middle_under_its_caption(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=1)
-    async with Frame().run_test(size=(40, 12)) as pilot:
+    async with driven(Frame(), (40, 12)) as pilot:
         pilot.app.query_one(Picture).show(tmp_path / "1.png", "no LoRA")
         await until_drawn(pilot)
         lines = screen_text(pilot)
@@ -54,7 +52,7 @@ async def test_a_picture_is_drawn_in_the_middle_under_its_caption(tmp_path: Path
 
 async def test_wide_and_hostile_captions_are_shown_as_text(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=1)
-    async with Frame().run_test(size=(40, 12)) as pilot:
+    async with driven(Frame(), (40, 12)) as pilot:
         pilot.app.query_one(Picture).show(tmp_path / "1.png", "絵美 [red]\x1b[31m")
         await until_drawn(pilot)
         assert screen_text(pilot)[1].strip() == "絵美 [red]\\x1b[31m"
@@ -64,7 +62,7 @@ async def test_a_cut_off_file_is_a_sentence_in_the_widget(tmp_path: Path) -> Non
     file = io.BytesIO()
     Image.effect_noise((200, 200), 90).save(file, format="png")
     (tmp_path / "9.png").write_bytes(file.getvalue()[:2000])
-    async with Frame().run_test(size=(60, 12)) as pilot:
+    async with driven(Frame(), (60, 12)) as pilot:
         pilot.app.query_one(Picture).show(tmp_path / "9.png")
         picture = await until_drawn(pilot)
         assert "9.png: the picture is damaged or cut short" in screen_text(pilot)[1]
@@ -74,7 +72,7 @@ async def test_a_cut_off_file_is_a_sentence_in_the_widget(tmp_path: Path) -> Non
 
 
 async def test_pictures_that_are_off_show_their_path(tmp_path: Path) -> None:
-    async with Frame().run_test(size=(200, 12)) as pilot:
+    async with driven(Frame(), (200, 12)) as pilot:
         pilot.app.session.images = "off"  # type: ignore[attr-defined]
         pilot.app.query_one(Picture).show(tmp_path / "1.png")
         picture = await until_drawn(pilot)
@@ -84,7 +82,7 @@ async def test_pictures_that_are_off_show_their_path(tmp_path: Path) -> None:
 
 async def test_where_half_blocks_are_double_there_are_none(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=1)
-    async with Frame().run_test(size=(60, 12)) as pilot:
+    async with driven(Frame(), (60, 12)) as pilot:
         pilot.app.session.glyphs = ASCII  # type: ignore[attr-defined]
         pilot.app.query_one(Picture).show(tmp_path / "1.png")
         await until_drawn(pilot)
@@ -98,7 +96,7 @@ async def test_where_half_blocks_are_double_there_are_none(tmp_path: Path) -> No
 
 async def test_a_picture_fits_anew_when_its_room_changes(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=1)
-    async with Frame().run_test(size=(40, 12)) as pilot:
+    async with driven(Frame(), (40, 12)) as pilot:
         pilot.app.query_one(Picture).show(tmp_path / "1.png")
         await until_drawn(pilot)
         await pilot.resize_terminal(12, 12)
@@ -108,7 +106,7 @@ async def test_a_picture_fits_anew_when_its_room_changes(tmp_path: Path) -> None
 
 async def test_no_room_at_all_is_no_crash(tmp_path: Path) -> None:
     write_pictures(tmp_path, count=1)
-    async with Frame().run_test(size=(40, 12)) as pilot:
+    async with driven(Frame(), (40, 12)) as pilot:
         picture = pilot.app.query_one(Picture)
         for images in ("halfcell", "sixel", "kitty"):
             pilot.app.session.images = images  # type: ignore[attr-defined]
@@ -123,7 +121,7 @@ async def test_no_room_at_all_is_no_crash(tmp_path: Path) -> None:
 async def test_a_file_written_anew_is_drawn_anew(tmp_path: Path) -> None:
     path = tmp_path / "preview.png"
     Image.new("RGB", (32, 32), "red").save(path)
-    async with Frame().run_test(size=(40, 12)) as pilot:
+    async with driven(Frame(), (40, 12)) as pilot:
         pilot.app.query_one(Picture).show(path)
         await until_drawn(pilot)
         before = pilot.app.export_screenshot()
@@ -142,7 +140,7 @@ async def test_of_pictures_scrolled_past_only_the_latest_are_decoded(tmp_path: P
         if isinstance(message, Picture.Drawn):
             drawn.append(message)
 
-    async with Frame().run_test(size=(40, 12), message_hook=note) as pilot:
+    async with driven(Frame(), (40, 12), message_hook=note) as pilot:
         pilot.app.session.images = images  # type: ignore[attr-defined]
         picture = pilot.app.query_one(Picture)
         for number in range(2000):

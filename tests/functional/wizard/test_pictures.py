@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from tests.functional.wizard.picture_folders import (
     screen,
     seen,
 )
-from tests.wizard import cut_texts, is_drawn, screen_text, until, wizard
+from tests.wizard import cut_texts, is_drawn, screen_text, see, until, wizard
 
 
 @pytest.fixture
@@ -31,8 +32,8 @@ def folder(tmp_path: Path) -> Path:
 
 async def test_pictures_captions_and_steps(folder: Path) -> None:
     async with looking_at(folder.parent, trigger="Emi") as pilot:
-        assert "6 pictures × 5 ÷ batch 2 × 10 epochs = 150 steps" in seen(pilot)
-        assert "✓ no problems" in seen(pilot)
+        await see(pilot, "6 pictures × 5 ÷ batch 2 × 10 epochs = 150 steps")
+        await see(pilot, "✓ no problems")
         assert row(pilot, "1.png").startswith("▸ 1.png")
         assert "512×512 ✓" in row(pilot, "1.png")
         assert lower(pilot).startswith("the model sees (")
@@ -61,17 +62,17 @@ async def test_the_steps_are_those_of_the_training(folder: Path) -> None:
         session = pilot.app.session  # type: ignore[attr-defined]
         session.change_many({"training.gradient_accumulation": 2, "training.batch_size": 3, "training.epochs": 7})
         await looked(pilot)
-        assert f"7 pictures × 5 ÷ batch 3×2 × 7 epochs = {steps} steps" in seen(pilot)
+        await see(pilot, f"7 pictures × 5 ÷ batch 3×2 × 7 epochs = {steps} steps")
         session.change("training.steps", 99)
         await looked(pilot)
-        assert "99 steps as set" in seen(pilot)
+        await see(pilot, "99 steps as set")
 
 
 async def test_everything_that_is_odd_is_marked_and_explained(tmp_path: Path) -> None:
     img = odd_folder(tmp_path)
     async with looking_at(img, trigger="Emi") as pilot:
-        assert "9 files, 8 readable" in seen(pilot)
-        assert "1 stops the training: press ! to see and fix" in seen(pilot)
+        await see(pilot, "9 files, 8 readable")
+        await see(pilot, "1 stops the training: press ! to see and fix")
         assert "768×1024 → 448×576" in row(pilot, "2.png")
         assert "! no caption" in row(pilot, "3.png")
         assert "tokens" in row(pilot, "4.png")
@@ -112,8 +113,8 @@ async def test_all_signs_have_an_ascii_form(tmp_path: Path) -> None:
             own = [character for character in seen(pilot) if ord(character) > 126]
             assert not set(own) & set("✓✗▸→×÷│─…")
             await pilot.press("down")
-        assert "X cut off or damaged" in seen(pilot)
-        assert "768x1024 > 448x576" in seen(pilot)
+        await see(pilot, "X cut off or damaged")
+        await see(pilot, "768x1024 > 448x576")
 
 
 async def test_without_the_base_tokens_are_counted_later(folder: Path) -> None:
@@ -131,27 +132,27 @@ async def test_next_without_caption(tmp_path: Path) -> None:
         (img / "5_emi_person" / name).write_text("Emi")
     async with looking_at(img) as pilot:
         await pilot.press("u")
-        assert "Every picture has a caption." in seen(pilot)
+        await see(pilot, "Every picture has a caption.")
 
 
 async def test_tags_lead_to_their_pictures(folder: Path) -> None:
     (folder / "4.txt").write_text("Emi, night")
     async with looking_at(folder) as pilot:
         await pilot.press("g")
-        assert "15 tags in 6 captions" in seen(pilot)
-        assert "5  ████" in seen(pilot)
+        await see(pilot, "15 tags in 6 captions")
+        await see(pilot, "5  ████")
         await pilot.press("end", "up", "enter")
         tag = screen(pilot).album.query
-        assert f"/{tag}" in seen(pilot)
-        assert "1 of 6, Esc shows all" in seen(pilot)
+        await see(pilot, f"/{tag}")
+        await see(pilot, "1 of 6, Esc shows all")
         await pilot.press("escape")
-        assert "✓ no problems" in seen(pilot)
+        await see(pilot, "✓ no problems")
 
 
 async def test_search_by_name_and_caption(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         await pilot.press("slash", *"picture 5")
-        assert "1 of 6, Esc shows all" in seen(pilot)
+        await see(pilot, "1 of 6, Esc shows all")
         await pilot.press("enter")
         assert row(pilot, "5.png").startswith("▸")
         await pilot.press("slash", *"zzz", "enter")
@@ -163,9 +164,9 @@ async def test_search_by_name_and_caption(folder: Path) -> None:
 async def test_buckets(tmp_path: Path) -> None:
     async with looking_at(odd_folder(tmp_path)) as pilot:
         await pilot.press("b")
-        assert "Sizes and buckets" in seen(pilot)
-        assert "448×576         1        5        3  768×1024 (1)" in seen(pilot)
-        assert "512×512         7       35       18  512×512 (7)" in seen(pilot)
+        await see(pilot, "Sizes and buckets")
+        await see(pilot, "448×576         1        5        3  768×1024 (1)")
+        await see(pilot, "512×512         7       35       18  512×512 (7)")
         await pilot.press("escape")
         assert "Sizes and buckets" not in seen(pilot)
 
@@ -176,8 +177,8 @@ async def test_problems_lead_to_their_pictures(tmp_path: Path) -> None:
         title = next(line.strip() for line in screen_text(pilot) if "problems" in line)
         assert title == "5 problems"
         assert "Write what it shows into 3.txt, beside 3.png. Enter at a picture" in " ".join(seen(pilot).split())
-        assert "✗ 5.txt: the caption is not UTF-8 text" in seen(pilot)
-        assert "Save the file as UTF-8" in seen(pilot)
+        await see(pilot, "✗ 5.txt: the caption is not UTF-8 text")
+        await see(pilot, "Save the file as UTF-8")
         await pilot.press("enter")
         assert row(pilot, "5.png").startswith("▸")
         await pilot.press("exclamation_mark", "down", "down", "down", "enter")
@@ -187,12 +188,12 @@ async def test_problems_lead_to_their_pictures(tmp_path: Path) -> None:
 async def test_files_that_arrive_are_noticed(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         draw(folder / "7.png", 7)
-        await until(pilot, lambda: "7 pictures × 5" in seen(pilot))
+        await see(pilot, "7 pictures × 5")
         assert "! no caption" in row(pilot, "7.png")
         (folder / "7.txt").write_text("Emi")
         await until(pilot, lambda: "512×512 ✓" in row(pilot, "7.png"))
         (folder / "1.png").unlink()
-        await until(pilot, lambda: "6 pictures × 5" in seen(pilot))
+        await see(pilot, "6 pictures × 5")
 
 
 async def test_a_picture_that_is_still_being_copied_is_looked_at_again(folder: Path) -> None:
@@ -213,7 +214,7 @@ async def test_plain_text_to_copy(tmp_path: Path) -> None:
         assert f"    Emi, {CAPTION}, picture 1" in text
         assert "Save the file as UTF-8" in text
         await pilot.press("y")
-        assert "to the terminal" in seen(pilot)
+        await see(pilot, "to the terminal")
 
 
 async def test_names_and_captions_never_reach_the_terminal_as_codes(tmp_path: Path) -> None:
@@ -235,28 +236,39 @@ async def test_captions_that_were_made_up_are_not_counted_as_tags(tmp_path: Path
     async with looking_at(img) as pilot:
         # of nine: one without a caption, one empty, one not UTF-8, one damaged
         await pilot.press("g")
-        assert "in 5 captions" in seen(pilot)
+        await see(pilot, "in 5 captions")
         assert "emi person" not in seen(pilot)
 
 
 async def test_help_explains_the_signs(folder: Path) -> None:
     async with looking_at(folder, (80, 40)) as pilot:
         await pilot.press("question_mark")
-        assert "is left out, or stops the training" in seen(pilot)
-        assert "Go to the next picture without a caption." in seen(pilot)
+        await see(pilot, "is left out, or stops the training")
+        await see(pilot, "Go to the next picture without a caption.")
 
 
-async def test_the_first_picture_and_the_keys_do_not_wait_for_the_check(folder: Path) -> None:
+async def test_the_first_picture_and_the_keys_do_not_wait_for_the_check(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(7, 300):
         os.link(folder / "1.png", folder / f"{number}.png")
     save_profile(folder)
+    go, open_file = threading.Event(), os.open
+
+    def held(path: str | Path, *more: int, **named: int) -> int:
+        if str(path).endswith("299.png"):
+            go.wait(60)
+        return open_file(path, *more, **named)
+
+    monkeypatch.setattr(os, "open", held)
     async with wizard((80, 24), "emi", "pictures") as pilot:
         await until(pilot, lambda: "of 299" in seen(pilot) and is_drawn(screen(pilot).query_one(Picture)))
         assert not screen(pilot).is_settled
-        assert "looking through" in seen(pilot)
+        await see(pilot, "looking through")
         await pilot.press("down", "down")
         assert row(pilot, "3.png").startswith("▸")
         assert not screen(pilot).is_settled
+        go.set()
         await looked(pilot)
-        assert "299 pictures × 5" in seen(pilot)
+        await see(pilot, "299 pictures × 5")
         assert row(pilot, "3.png").startswith("▸")

@@ -17,7 +17,7 @@ from tests.functional.wizard.picture_folders import (
     screen,
     seen,
 )
-from tests.wizard import screen_text, until
+from tests.wizard import screen_text, see, until
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def test_a_caption_is_edited_in_place(folder: Path) -> None:
     (folder / "1.txt").write_text("girl\r\nkept\r\n")
     async with looking_at(folder, trigger="Emi") as pilot:
         await pilot.press("enter")
-        assert "Enter Done" in seen(pilot)
+        await see(pilot, "Enter Done")
         await pilot.press(*", night?!")
         assert "Emi, girl, night?!" in lower(pilot)
         assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
@@ -38,12 +38,12 @@ async def test_a_caption_is_edited_in_place(folder: Path) -> None:
         await until(pilot, lambda: (folder / "1.txt").read_bytes() == b"girl, night?!\r\nkept\r\n")
         await until(pilot, lambda: "): Emi, girl, night?!" in lower(pilot))
         await pilot.press("z")
-        await until(pilot, lambda: "Taken back: caption of 1.png." in seen(pilot))
+        await see(pilot, "Taken back: caption of 1.png.")
         await until(pilot, lambda: lower(pilot).endswith("Emi, girl"))
         assert (folder / "1.txt").read_bytes() == b"girl\r\nkept\r\n"
         assert "z Undo" not in seen(pilot)
         await pilot.press("z")
-        await until(pilot, lambda: "There is nothing left to take back." in seen(pilot))
+        await see(pilot, "There is nothing left to take back.")
         assert "Taken back" not in seen(pilot)
 
 
@@ -85,10 +85,10 @@ async def test_a_caption_in_another_encoding_is_written_as_utf8(tmp_path: Path) 
     path = img / "5_emi_person" / "5.txt"
     async with looking_at(img) as pilot:
         await pilot.press("down", "down", "down", "down", "enter")
-        assert "Read as Windows-1252; any change, even a space, is saved as UTF-8." in seen(pilot)
-        assert "Emi, café, smiling" in seen(pilot)
+        await see(pilot, "Read as Windows-1252; any change, even a space, is saved as UTF-8.")
+        await see(pilot, "Emi, café, smiling")
         await pilot.press("space", "enter")
-        await until(pilot, lambda: "none stops the training" in seen(pilot))
+        await see(pilot, "none stops the training")
         assert path.read_bytes() == "Emi, café, smiling".encode()
         assert pilot.app.session.unmet("pictures") == ()  # type: ignore[attr-defined]
 
@@ -96,7 +96,7 @@ async def test_a_caption_in_another_encoding_is_written_as_utf8(tmp_path: Path) 
 async def test_the_trigger_is_set_and_the_files_stay(folder: Path) -> None:
     async with looking_at(folder.parent) as pilot:
         await pilot.press("t", *"Emi", "enter")
-        await until(pilot, lambda: "6 of 6 caption files lack Emi." in seen(pilot))
+        await see(pilot, "6 of 6 caption files lack Emi.")
         await pilot.press("enter")
         await looked(pilot)
         assert f"): Emi, {CAPTION}" in lower(pilot)
@@ -107,16 +107,16 @@ async def test_the_trigger_is_set_and_the_files_stay(folder: Path) -> None:
 async def test_an_edit_that_is_over_says_that_it_is_saved_and_names_the_key_that_takes_it_back(folder: Path) -> None:
     async with looking_at(folder) as pilot:
         await pilot.press("enter", *", new", "enter")
-        await until(pilot, lambda: "1.txt is saved; z takes it back." in seen(pilot))
+        await see(pilot, "1.txt is saved; z takes it back.")
         await until(pilot, lambda: "z Undo" in seen(pilot).splitlines()[-1])
 
 
 async def test_esc_at_the_second_question_leaves_the_trigger_word_as_it_was(folder: Path) -> None:
     async with looking_at(folder.parent) as pilot:
         await pilot.press("t", *"zork", "enter")
-        await until(pilot, lambda: "6 of 6 caption files lack zork." in seen(pilot))
+        await see(pilot, "6 of 6 caption files lack zork.")
         await pilot.press("escape")
-        await until(pilot, lambda: "No trigger word was set." in seen(pilot))
+        await see(pilot, "No trigger word was set.")
         assert load_profile("emi").dataset.trigger == ""
         assert read_caption_file(folder / "1.txt").text == f"{CAPTION}, picture 1"
 
@@ -137,12 +137,12 @@ async def test_the_trigger_is_written_into_all_captions_and_taken_back_as_one(fo
     before = {path: path.read_bytes() for path in folder.glob("*.txt")}
     async with looking_at(folder.parent) as pilot:
         await pilot.press("t", *"Emi", "enter")
-        await until(pilot, lambda: "5 of 6 caption files lack Emi." in seen(pilot))
+        await see(pilot, "5 of 6 caption files lack Emi.")
         await pilot.press("down", "enter")
-        await until(pilot, lambda: "Emi is in front of 5 captions now" in seen(pilot))
+        await see(pilot, "Emi is in front of 5 captions now")
         assert read_caption_file(folder / "1.txt").text == f"Emi, {CAPTION}, picture 1"
         assert read_caption_file(folder / "2.txt").text == "Emi, girl"
         await looked(pilot)
         await pilot.press("z")
-        await until(pilot, lambda: "Taken back: Emi in front of 5 captions." in seen(pilot))
+        await see(pilot, "Taken back: Emi in front of 5 captions.")
     assert {path: path.read_bytes() for path in folder.glob("*.txt")} == before

@@ -10,7 +10,7 @@ from textual.widgets import Input
 from loratui.profile.store import load_profile
 from loratui.tui.widgets.completing_field import CompletingField
 from tests.functional.wizard.picture_folders import good_folder, looked, looking_at, lower, screen, seen
-from tests.wizard import paste, until
+from tests.wizard import paste, see, until
 
 
 @pytest.fixture
@@ -22,31 +22,30 @@ def img(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def opened(pilot: Pilot[int], *typed: str) -> None:
     await pilot.press("o")
-    await until(pilot, lambda: "The folder with the pictures" in seen(pilot))
+    await see(pilot, "The folder with the pictures")
     await pilot.press(*typed)
-    await until(pilot, lambda: all(one.is_finished for one in pilot.app.workers if one.group == "consider"))
 
 
 async def test_nothing_is_chosen_yet(img: Path) -> None:
     async with looking_at("") as pilot:
-        assert "No folder of pictures is chosen yet." in seen(pilot)
+        await see(pilot, "No folder of pictures is chosen yet.")
         session = pilot.app.session  # type: ignore[attr-defined]
         assert session.unmet("pictures") == ("no folder of pictures is chosen",)
         await pilot.press("u", "enter", "b", "g", "z", "t", "exclamation_mark")
-        assert "No folder of pictures is chosen yet." in seen(pilot)
+        await see(pilot, "No folder of pictures is chosen yet.")
 
 
 async def test_typed_with_completion(img: Path) -> None:
     async with looking_at("") as pilot:
         await opened(pilot, *"~/da", "tab", "tab")
-        assert "~/data/emi/" in seen(pilot)
+        await see(pilot, "~/data/emi/")
         await pilot.press("tab")
-        await until(pilot, lambda: "6 pictures, 6 captions (5_emi_person 5×)." in seen(pilot))
+        await see(pilot, "6 pictures, 6 captions (5_emi_person 5×).")
         await pilot.press("enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(img)
-        assert "~/data/emi/IMG" in seen(pilot)
-        assert "6 pictures × 5" in seen(pilot)
+        await see(pilot, "~/data/emi/IMG")
+        await see(pilot, "6 pictures × 5")
 
 
 @pytest.mark.parametrize("quoted", ["'{}'", '"{}"', "{}"])
@@ -70,14 +69,14 @@ async def test_a_disk_that_does_not_answer_tab_is_told(img: Path) -> None:
         await opened(pilot, *"~/da")
         line = pilot.app.screen.query_one(CompletingField)
         line.post_message(CompletingField.Completed("The disk does not answer.", is_complaint=True))
-        await until(pilot, lambda: "The disk does not answer." in seen(pilot))
+        await see(pilot, "The disk does not answer.")
 
 
 async def test_too_high_up_takes_the_right_level(img: Path) -> None:
     async with looking_at("") as pilot:
         await opened(pilot, *"~/data")
-        assert "~/data is too high up" in seen(pilot)
-        assert "Enter takes ~/data/emi/IMG." in seen(pilot)
+        await see(pilot, "~/data is too high up")
+        await see(pilot, "Enter takes ~/data/emi/IMG.")
         await pilot.press("enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(img)
@@ -86,7 +85,7 @@ async def test_too_high_up_takes_the_right_level(img: Path) -> None:
 async def test_a_file_takes_its_folder(img: Path) -> None:
     async with looking_at("") as pilot:
         await opened(pilot, *"~/data/emi/IMG/5_emi_person/1.png")
-        assert "is not a folder" in seen(pilot)
+        await see(pilot, "is not a folder")
         await pilot.press("enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(img / "5_emi_person")
@@ -96,7 +95,7 @@ async def test_several_right_levels_are_offered(img: Path, tmp_path: Path) -> No
     good_folder(tmp_path / "data" / "mio")
     async with looking_at("") as pilot:
         await opened(pilot, *"~/data", "enter")
-        await until(pilot, lambda: "~/data/mio/IMG  the pictures lie here" in seen(pilot))
+        await see(pilot, "~/data/mio/IMG  the pictures lie here")
         await pilot.press("down", "down", "enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(tmp_path / "data" / "mio" / "IMG")
@@ -113,7 +112,7 @@ async def test_recent_folders_are_offered(img: Path, tmp_path: Path) -> None:
         pilot.app.session.change("dataset.path", "")  # type: ignore[attr-defined]
         await looked(pilot)
         await opened(pilot)
-        await until(pilot, lambda: "~/other/IMG  recent" in seen(pilot))
+        await see(pilot, "~/other/IMG  recent")
         await pilot.press("down", "down", "enter")
         await looked(pilot)
         assert load_profile("emi").dataset.path == str(img)
@@ -127,17 +126,17 @@ async def test_a_folder_that_is_missing_can_be_made_and_filled(
     monkeypatch.setenv("LOGNAME", "emi")
     async with looking_at("") as pilot:
         await opened(pilot, *"~/new/5_mio", "enter")
-        await until(pilot, lambda: "Make ~/new/5_mio  to be filled" in seen(pilot))
+        await see(pilot, "Make ~/new/5_mio  to be filled")
         await pilot.press("down", "enter")
-        await until(pilot, lambda: "There are no pictures in ~/new/5_mio yet." in seen(pilot))
-        assert "scp -r pictures/* emi@192.168.1.9:" in seen(pilot)
-        assert "rsync -av pictures/ emi@192.168.1.9:" in seen(pilot)
+        await see(pilot, "There are no pictures in ~/new/5_mio yet.")
+        await see(pilot, "scp -r pictures/* emi@192.168.1.9:")
+        await see(pilot, "rsync -av pictures/ emi@192.168.1.9:")
         session = pilot.app.session  # type: ignore[attr-defined]
         assert session.unmet("pictures") == ("no pictures yet",)
         assert "scp -r pictures/*" in screen(pilot).plain_text()
         for name in ("1.png", "1.txt"):
             os.link(img / "5_emi_person" / name, tmp_path / "new" / "5_mio" / name)
-        await until(pilot, lambda: "1 picture × 5" in seen(pilot))
+        await see(pilot, "1 picture × 5")
         assert lower(pilot).startswith("the model sees")
 
 
@@ -149,13 +148,13 @@ async def test_a_misspelt_folder_is_mended_where_it_was_typed(img: Path, tmp_pat
         assert pilot.app.focused is line
         for key, text in (("backspace", "~/nosuc"), ("x", "~/nosuchx"), ("ctrl+u", "")):
             line.value, line.cursor_position = "~/nosuch", 8
-            await until(pilot, lambda: "Make ~/nosuch  " in seen(pilot))
+            await see(pilot, "Make ~/nosuch  ")
             await pilot.press("down")
             assert pilot.app.focused is not line
             await pilot.press(key)
             assert (line.value, pilot.app.focused) == (text, line)
         await pilot.press(*"~/nosuch", "enter")
-        await until(pilot, lambda: "Make ~/nosuch  " in seen(pilot))
+        await see(pilot, "Make ~/nosuch  ")
         await pilot.press("down", "up")
         assert pilot.app.focused is line
         await pilot.press("ctrl+u", *"~/data/emi/IMG", "enter")
@@ -168,7 +167,7 @@ async def test_esc_changes_nothing(img: Path) -> None:
     async with looking_at(img) as pilot:
         await opened(pilot, *"/elsewhere", "escape")
         assert load_profile("emi").dataset.path == str(img)
-        assert "6 pictures × 5" in seen(pilot)
+        await see(pilot, "6 pictures × 5")
 
 
 @pytest.mark.parametrize(
@@ -191,13 +190,23 @@ async def test_what_is_wrong_with_a_saved_folder_is_said_with_what_to_do(
 
 async def test_a_wrong_regularisation_folder_is_named(img: Path, tmp_path: Path) -> None:
     async with looking_at(img, regularisation_path=str(tmp_path / "girls")) as pilot:
-        assert "There is no folder" in seen(pilot)
+        await see(pilot, "There is no folder")
         assert "dataset.regularisation_path: press 4." in " ".join(seen(pilot).split())
 
 
 async def test_a_folder_that_goes_and_comes_back_is_noticed(img: Path) -> None:
     async with looking_at(img) as pilot:
         img.rename(img.parent / "away")
-        await until(pilot, lambda: "There is no folder" in seen(pilot))
+        await see(pilot, "There is no folder")
         (img.parent / "away").rename(img)
-        await until(pilot, lambda: "6 pictures × 5" in seen(pilot))
+        await see(pilot, "6 pictures × 5")
+
+
+async def test_of_several_folders_that_may_be_meant_one_is_taken_as_is_said(img: Path, tmp_path: Path) -> None:
+    other = good_folder(tmp_path / "data" / "ken")
+    async with looking_at(tmp_path / "data") as pilot:
+        await see(pilot, "Probably meant:", "Press o, then ↓ and Enter, to take one of them.")
+        await pilot.press("o")
+        await see(pilot, "the pictures lie here")
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: load_profile("emi").dataset.path in (str(img), str(other)))

@@ -13,19 +13,12 @@ from loratui.profile.store import new_profile, profile_path
 from loratui.runs.directory import RunDirectory
 from loratui.runs.events import EventWriter
 from tests.functional.wizard.home_rows import a_broken_profile
+from tests.patient_pilot import patient
 from tests.small_dataset import new_run, small_profile, write_pictures
-from tests.wizard import TEN_FORTY_TWO, make_wizard, screen_text
+from tests.wizard import TEN_FORTY_TWO, at_rest, make_wizard, see
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 HOUR = 3600.0
-
-
-async def settled(pilot: Pilot[int]) -> None:
-    """Wait until the pictures were counted too."""
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause(0.3)
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
 
 
 def run_of(profile: Profile, name: str, step: int, end: str, at: float) -> None:
@@ -60,21 +53,25 @@ def emi(tmp_path: Path) -> None:
 
 @BOTH_SIZES
 def test_first_start(snap_compare: Any, size: tuple[int, int]) -> None:
-    assert snap_compare(make_wizard(), terminal_size=size, run_before=settled)
+    assert snap_compare(make_wizard(), terminal_size=size, run_before=patient(at_rest))
 
 
 @BOTH_SIZES
 def test_profiles_and_runs(snap_compare: Any, size: tuple[int, int], emi: None) -> None:
-    assert snap_compare(make_wizard(), terminal_size=size, run_before=settled, press=["down", "down"])
+    async def moved(pilot: Pilot[int]) -> None:
+        await at_rest(pilot)
+        await pilot.press("down", "down")
+
+    assert snap_compare(make_wizard(), terminal_size=size, run_before=patient(moved))
 
 
 def test_with_ascii_signs_only(snap_compare: Any, emi: None) -> None:
-    assert snap_compare(make_wizard(ascii=True), terminal_size=(80, 24), run_before=settled)
+    assert snap_compare(make_wizard(ascii=True), terminal_size=(80, 24), run_before=patient(at_rest))
 
 
 @pytest.mark.parametrize("theme", ["light", "ansi"])
 def test_other_looks(snap_compare: Any, emi: None, theme: str) -> None:
-    assert snap_compare(make_wizard(theme=theme), terminal_size=(80, 24), run_before=settled)
+    assert snap_compare(make_wizard(theme=theme), terminal_size=(80, 24), run_before=patient(at_rest))
 
 
 def test_new(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,13 +79,10 @@ def test_new(snap_compare: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     write_pictures(tmp_path / "pictures" / "5_emi_person")
 
     async def asked(pilot: Pilot[int]) -> None:
-        await settled(pilot)
+        await at_rest(pilot)
         await pilot.press("n")
-        await pilot.pause(0.3)
+        await see(pilot, "Left empty")
         await pilot.press(*"~/pictures/5_emi_")
-        for _ in range(100):
-            await pilot.pause(0.05)
-            if "Enter takes" in "\n".join(screen_text(pilot)):
-                break
+        await see(pilot, "Enter takes")
 
-    assert snap_compare(make_wizard(), terminal_size=(80, 24), run_before=asked)
+    assert snap_compare(make_wizard(), terminal_size=(80, 24), run_before=patient(asked))

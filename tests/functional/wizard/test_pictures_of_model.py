@@ -8,10 +8,11 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from loratui.profile.store import new_profile
+from tests.patient_pilot import driven, patient
 from tests.small_dataset import small_profile
 from tests.unit.hub.checkpoints import SD2, SDXL, diffusers_files, write_checkpoint, write_in_cache
 from tests.unit.hub.in_process import use_endpoint
-from tests.wizard import make_wizard, screen_text
+from tests.wizard import make_wizard, screen_text, see
 
 SIZES = [(80, 24), (120, 40)]
 
@@ -35,15 +36,13 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def settle(pilot: Pilot[int]) -> None:
-    while not any("In the" in line or "in the Hugging Face cache" in line for line in screen_text(pilot)):
-        await pilot.pause(0.02)
-    await pilot.pause(0.6)
+    await see(pilot, "in the Hugging Face cache.", "Family SD 1.x.", "nobody is signed in")
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("ascii", [False, True])
 def test_the_list_of_bases(snap_compare: Callable[..., bool], size: tuple[int, int], ascii: bool) -> None:
-    assert snap_compare(make_wizard("emi", "model", ascii=ascii), terminal_size=size, run_before=settle)
+    assert snap_compare(make_wizard("emi", "model", ascii=ascii), terminal_size=size, run_before=patient(settle))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -51,16 +50,15 @@ def test_the_account(snap_compare: Callable[..., bool], size: tuple[int, int]) -
     async def open_account(pilot: Pilot[int]) -> None:
         await settle(pilot)
         await pilot.press("at")
-        while not any("Paste a token" in line for line in screen_text(pilot)):
-            await pilot.pause(0.02)
+        await see(pilot, "Paste a token")
 
-    assert snap_compare(make_wizard("emi", "model"), terminal_size=size, run_before=open_account)
+    assert snap_compare(make_wizard("emi", "model"), terminal_size=size, run_before=patient(open_account))
 
 
 @pytest.mark.parametrize("size", SIZES)
 async def test_no_line_is_cut(size: tuple[int, int]) -> None:
     app = make_wizard("emi", "model")
-    async with app.run_test(size=size) as pilot:
+    async with driven(app, size) as pilot:
         await settle(pilot)
         text = screen_text(pilot)
         rows = [line for line in text if line.endswith(("Forge", "ComfyUI", "HF cache", "built in"))]

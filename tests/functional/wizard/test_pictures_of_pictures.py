@@ -9,7 +9,8 @@ from textual.pilot import Pilot
 
 from loratui.tui.widgets.picture import Picture
 from tests.functional.wizard.picture_folders import good_folder, looked, odd_folder, save_profile
-from tests.wizard import is_drawn, make_wizard, until
+from tests.patient_pilot import patient
+from tests.wizard import at_rest, is_drawn, make_wizard, until
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -27,10 +28,10 @@ def pressing(*keys: str) -> Any:
     async def before(pilot: Pilot[int]) -> None:
         await looked(pilot)
         await pilot.press(*keys)
+        await at_rest(pilot)
         await until(pilot, lambda: is_drawn(pilot.app.screen_stack[0].query_one(Picture)))
-        await pilot.pause(0.3)
 
-    return before
+    return patient(before)
 
 
 @BOTH_SIZES

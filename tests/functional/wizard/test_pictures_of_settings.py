@@ -14,6 +14,7 @@ from loratui.profile.schema import Dataset, Profile
 from loratui.profile.store import new_profile
 from loratui.tui.widgets.form import RowsForm
 from tests.functional.wizard.test_settings import press
+from tests.patient_pilot import patient
 from tests.small_dataset import write_pictures
 from tests.wizard import make_wizard, see
 
@@ -38,7 +39,7 @@ def after(*keys: str, row: str = "model.base") -> Callable[[Pilot[int]], Awaitab
         pilot.app.screen.query_one(RowsForm).go_to(row)
         await press(pilot, *keys)
 
-    return run
+    return patient(run)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -15,8 +15,9 @@ from loratui.profile.schema import Profile
 from loratui.profile.store import profile_path, write_profile
 from loratui.tui.screens.system import SystemScreen
 from loratui.tui.screens.system_default_config import Difference
+from tests.patient_pilot import patient
 from tests.stand_in_nvml import RTX_2070, RTX_4090, stand_in_nvml
-from tests.wizard import make_wizard
+from tests.wizard import at_rest, make_wizard
 
 GIB = 1 << 30
 GPUS = (
@@ -66,15 +67,14 @@ def computer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def show_facts(pilot: Pilot[Any]) -> None:
     """Wait until this computer has been looked at, and show the findings of another one."""
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+    await at_rest(pilot)
     pilot.app.screen.post_message(SystemScreen.Looked(FACTS))
     await pilot.pause()
 
 
 @BOTH_SIZES
 def test_the_computer(snap_compare: Any, size: tuple[int, int]) -> None:
-    assert snap_compare(make_wizard("emi", "system"), terminal_size=size, run_before=show_facts)
+    assert snap_compare(make_wizard("emi", "system"), terminal_size=size, run_before=patient(show_facts))
 
 
 @BOTH_SIZES
@@ -83,7 +83,7 @@ def test_accelerates_questions(snap_compare: Any, size: tuple[int, int]) -> None
         await show_facts(pilot)
         await pilot.press("enter", "down", "down", "down", "down", "enter", "down", "enter")
 
-    assert snap_compare(make_wizard("emi", "system"), terminal_size=size, run_before=ask)
+    assert snap_compare(make_wizard("emi", "system"), terminal_size=size, run_before=patient(ask))
 
 
 def test_the_difference(snap_compare: Any) -> None:
@@ -95,4 +95,4 @@ def test_the_difference(snap_compare: Any) -> None:
         await show_facts(pilot)
         await pilot.app.push_screen(Difference(DefaultConfig(path, "", "", (*lines, *more))))
 
-    assert snap_compare(make_wizard("emi", "system"), terminal_size=(80, 24), run_before=show)
+    assert snap_compare(make_wizard("emi", "system"), terminal_size=(80, 24), run_before=patient(show))

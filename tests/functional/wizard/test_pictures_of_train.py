@@ -15,6 +15,7 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.lock import hold_lock
 from loratui.tui.app import Wizard
 from loratui.tui.screens import train, train_plan
+from tests.patient_pilot import patient
 from tests.recorded_run import Recording, recorded_run
 from tests.small_dataset import small_profile, write_pictures
 from tests.stand_in_nvml import GIB, Card, stand_in_nvml
@@ -67,7 +68,7 @@ def after(*texts: str, keys: tuple[str, ...] = (), then: str = "") -> Callable[[
         await pilot.press(*keys)
         await see(pilot, then)
 
-    return run
+    return patient(run)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -14,8 +14,9 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.keeping import keep_strength
 from loratui.runs.tried_files import compared_cells, files_to_try
 from loratui.tui.widgets.picture import Picture
+from tests.patient_pilot import patient
 from tests.tried_run import compared_run
-from tests.wizard import is_drawn, make_wizard
+from tests.wizard import is_drawn, make_wizard, until
 
 BOTH_SIZES = pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 
@@ -37,12 +38,13 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunDirectory:
 async def settled(pilot: Pilot[int]) -> None:
     """Wait until the run is read and its pictures are drawn."""
     screen = pilot.app.screen_stack[0]
-    for _ in range(100):
-        await pilot.pause(0.05)
+
+    def is_there() -> bool:
         shown = [picture for picture in screen.query(Picture) if picture.size.width]
-        if shown and all(is_drawn(picture) for picture in shown) and screen.query_one("#try-tag", Static).content:
-            break
-    await pilot.pause(0.1)
+        has_tag = bool(screen.query_one("#try-tag", Static).content)
+        return has_tag and len(shown) > 0 and all(picture._wanted and is_drawn(picture) for picture in shown)
+
+    await until(pilot, is_there)
 
 
 def showing(run: RunDirectory, *keys: str) -> Any:
@@ -52,7 +54,7 @@ def showing(run: RunDirectory, *keys: str) -> Any:
         await pilot.press(*keys)
         await settled(pilot)
 
-    return before
+    return patient(before)
 
 
 @BOTH_SIZES

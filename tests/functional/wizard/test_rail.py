@@ -5,7 +5,7 @@ from pathlib import Path
 from loratui.tui.session import Session
 from tests.small_dataset import write_pictures
 from tests.unit.hub.checkpoints import INPAINTING, write_checkpoint
-from tests.wizard import screen_text, session_of, until, wizard
+from tests.wizard import screen_text, see, session_of, until, wizard
 
 LACKING = "Still to do: no pictures yet"
 
@@ -37,7 +37,7 @@ async def test_another_base_is_judged_although_its_step_is_not_in_front(profile:
         await until(pilot, lambda: session.unmet("model"))
         (lacking,) = session.unmet("model")
         assert lacking.startswith("other is an inpainting model: its UNet takes 9 channels.")
-        assert "2 Model!" in screen_text(pilot)[0]
+        await see(pilot, "2 Model!")
         session.change("model.base", str(usable))
         await until(pilot, lambda: session.unmet("model") == ())
         # What only the hub can say stays open.
@@ -64,7 +64,7 @@ async def test_a_refused_plan_marks_the_step_that_mends_it_until_it_is_mended(pr
     async with wizard(profile=profile, mode="train") as pilot:
         session = session_of(pilot)
         await until(pilot, lambda: session.unmet("pictures"))
-        assert "3 Pictures!" in screen_text(pilot)[0]
+        await see(pilot, "3 Pictures!")
         write_pictures(tmp_path / "5_emi_person")
         await pilot.press("enter")
         await until(pilot, lambda: session.unmet("pictures") == ())

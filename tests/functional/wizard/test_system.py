@@ -14,8 +14,9 @@ from loratui.profile.store import load_profile, profile_path, write_profile
 from loratui.safe_text import printable
 from loratui.tui.screens.system import SystemScreen
 from loratui.tui.screens.system_findings import Findings
+from loratui.tui.widgets.form import RowsForm
 from tests.stand_in_nvml import RTX_2070, RTX_4090, Card, stand_in_nvml
-from tests.wizard import cut_texts, screen_text, see, see_line, until, wizard
+from tests.wizard import at_rest, cut_texts, screen_text, see, see_line, until, wizard
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +49,7 @@ def accelerate() -> Accelerate:
 
 async def settle(pilot: Pilot[int]) -> str:
     """Wait until everything has been looked at, and return what is seen."""
-    await pilot.app.workers.wait_for_complete()
-    await pilot.pause()
+    await at_rest(pilot)
     return "\n".join(screen_text(pilot))
 
 
@@ -305,3 +305,34 @@ async def test_an_unforeseen_fault_in_the_background_is_said_with_its_log(group:
 
 async def _fail() -> None:
     raise KeyError("the dog")
+
+
+async def test_an_answer_that_was_not_taken_stays_and_is_told_everywhere() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        await pilot.press("enter")
+        await see(pilot, "accelerate config")
+        pilot.app.screen.query_one(RowsForm).go_to("accelerate.gpu_ids")
+        await pilot.press("enter", "ctrl+u", "a", "b", "c", "enter")
+        await see(pilot, "! abc")
+        await pilot.press("escape")
+        await see(pilot, "1 System!", "▸ ✗ accelerate")
+        await pilot.press("enter")
+        await see(pilot, "accelerate config", "! abc")
+        await pilot.press("escape", "4")
+        # Step 4 has the same rows.
+        await see(pilot, "1 System!", "4 Settings!")
+        form = pilot.app.screen.query_one(RowsForm)
+        await until(pilot, lambda: set(form.refused) == {"accelerate.gpu_ids"})
+        await pilot.press("q")
+        await see(pilot, "Leave loratui?", "1 value is not taken: GPUs.")
+        await pilot.press("enter")
+        await until(pilot, lambda: pilot.app.screen is pilot.app.step_screen)
+        form.go_to("accelerate.gpu_ids")
+        await pilot.press("enter", "ctrl+u", "0", "enter")
+        await until(pilot, lambda: not form.refused)
+        await pilot.press("1")
+        await until(pilot, lambda: "▸ ✗ accelerate" not in "\n".join(screen_text(pilot)))
+        await pilot.press("enter")
+        lines = await see(pilot, "accelerate config")
+        assert not any("abc" in line for line in lines)

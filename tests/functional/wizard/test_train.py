@@ -8,7 +8,7 @@ import pytest
 from loratui.profile.store import load_profile, profile_path, write_profile
 from tests.small_dataset import write_pictures
 from tests.stand_in_nvml import stand_in_nvml
-from tests.unit.hub.checkpoints import SDXL, write_checkpoint
+from tests.unit.hub.checkpoints import WHOLE_SDXL, write_checkpoint
 from tests.wizard import see, session_of, wizard
 
 
@@ -86,7 +86,7 @@ async def test_a_base_that_is_not_here_is_said_before_the_start(profile: str) ->
 
 async def test_the_plan_warns_of_a_resolution_far_below_the_bases_own(profile: str, tmp_path: Path) -> None:
     changed = load_profile(profile)
-    changed.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", SDXL))
+    changed.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", WHOLE_SDXL))
     write_profile(changed, profile_path(profile), profile)
 
     async with wizard(profile=profile, mode="train") as pilot:

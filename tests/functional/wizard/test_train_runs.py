@@ -12,8 +12,9 @@ from loratui.runs.directory import RunDirectory
 from loratui.runs.lock import hold_lock
 from loratui.tui.app import Wizard
 from loratui.tui.widgets.picture import Picture
+from tests.patient_pilot import driven
 from tests.recorded_run import Recording, recorded_run
-from tests.wizard import TEN_FORTY_TWO, cut_texts, is_drawn, make_wizard, screen_text, see, session_of
+from tests.wizard import TEN_FORTY_TWO, at_mode, cut_texts, is_drawn, make_wizard, screen_text, see, session_of, until
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def shown(profile: str, run: RunDirectory, **options: object) -> Wizard:
 async def at_work(profile: str, run: RunDirectory, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Pilot[int]]:
     """The wizard on Train while a worker holds the run, at step 138."""
     with hold_lock(run):
-        async with shown(profile, run).run_test(size=size) as pilot:
+        async with driven(shown(profile, run), size) as pilot:
             await see(pilot, "step 138/360")
             yield pilot
 
@@ -65,7 +66,7 @@ async def test_a_run_at_work_is_shown_whole(
     recording.write(TEN_FORTY_TWO)
     app = shown(profile, run, ascii=ascii)
     with hold_lock(run):
-        async with app.run_test(size=size) as pilot:
+        async with driven(app, size) as pilot:
             lines = await see(pilot, "step 138/360", "RAM", "360", "out of memory")
 
             text = "\n".join(lines)
@@ -82,7 +83,7 @@ async def test_a_run_at_work_is_shown_whole(
 async def test_without_a_gpu_it_says_so_and_shows_cpu_and_ram(profile: str, run: RunDirectory) -> None:
     at_step(run, device="cpu")
     with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+        async with driven(shown(profile, run), (80, 24)) as pilot:
             await see(pilot, "no GPU: trains on the CPU", "RAM", "CPU")
 
 
@@ -114,7 +115,7 @@ async def test_going_on_is_the_first_answer_to_a_stop(profile: str, run: RunDire
 async def test_v_shows_the_preview_in_place_of_the_gauges_and_the_gauges_again(profile: str, run: RunDirectory) -> None:
     recording = at_step(run)
     with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+        async with driven(shown(profile, run), (80, 24)) as pilot:
             await see(pilot, "step 138/360", "RAM")
             await pilot.press("v")
             await see(pilot, "A preview is drawn after this step.")
@@ -142,7 +143,7 @@ async def test_the_log_tells_events_and_what_the_worker_printed(profile: str, ru
 
 async def test_a_finished_run_names_its_files_and_enter_tries_it(profile: str, run: RunDirectory) -> None:
     ended(run)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         lines = await see(pilot, "finished at 10:42", "verified", "grid", "6 tries strengths")
         assert "Enter Try" in lines[-1]
         assert session_of(pilot).unmet("train") == ()
@@ -151,13 +152,12 @@ async def test_a_finished_run_names_its_files_and_enter_tries_it(profile: str, r
         await see(pilot, "finished at step 360 of 360")
         await pilot.press("escape")
         await pilot.press("enter")
-        await pilot.pause()
-        assert pilot.app.current_mode == "try"
+        await at_mode(pilot, "try")
 
 
 async def test_a_run_that_ends_while_it_is_watched_offers_try(profile: str, run: RunDirectory) -> None:
     recording = at_step(run, 350)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         with hold_lock(run):
             await see(pilot, "step 350/360")
             recording.train(360, after=350)
@@ -168,7 +168,7 @@ async def test_a_run_that_ends_while_it_is_watched_offers_try(profile: str, run:
 
 async def test_a_finished_run_makes_room_for_a_new_plan_and_comes_back(profile: str, run: RunDirectory) -> None:
     ended(run)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         await see(pilot, "A trains once more")
         await pilot.press("A")
         await see(pilot, "Enter starts the training", "a Attach")
@@ -180,7 +180,7 @@ async def test_a_failed_run_says_what_and_where_its_log_is(profile: str, run: Ru
     recording = at_step(run, 20)
     recording.event("failed", what="The loss is not a number.", todo="Lower training.unet_lr.", exit_code=1)
     recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         lines = await see(pilot, "failed at 10:42", "The loss is not a number.", "Lower training.unet_lr.")
         assert any("worker.log" in line for line in lines)
         assert "Enter Try again" in lines[-1]
@@ -191,7 +191,7 @@ async def test_memory_that_does_not_suffice_is_asked_about_as_it_happens(profile
     recording = Recording(run)
     recording.begin()
     recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         with hold_lock(run):
             await see(pilot, "x Stop")
             recording.event("proposed", 1.0, what="2 × 1 picture a step")
@@ -203,18 +203,17 @@ async def test_memory_that_does_not_suffice_is_asked_about_as_it_happens(profile
         await pilot.press("enter")
         await see(pilot, "A step does not fit into memory")
         await pilot.press("down", "enter")
-        await pilot.pause()
-        assert pilot.app.current_mode == "settings"
+        await at_mode(pilot, "settings")
 
 
 async def test_d_leaves_the_program_and_says_how_to_come_back(profile: str, run: RunDirectory) -> None:
     at_step(run)
     app = shown(profile, run)
     with hold_lock(run):
-        async with app.run_test(size=(80, 24)) as pilot:
+        async with driven(app, (80, 24)) as pilot:
             await see(pilot, "step 138/360")
             await pilot.press("d")
-            await pilot.pause()
+            await until(pilot, lambda: not pilot.app.is_running)
     assert app.return_code == 0
     assert not run.commands_path.exists()
 
@@ -231,13 +230,13 @@ async def test_names_from_files_are_never_read_as_markup(profile: str, run: RunD
     recording.event("warning", 1.0, message="[bold red]not markup[/] \x1b[2J")
     recording.write(TEN_FORTY_TWO + 1)
     with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+        async with driven(shown(profile, run), (80, 24)) as pilot:
             await see(pilot, "[bold red]not markup[/] \\x1b[2J")
 
 
 async def test_a_profile_that_was_changed_after_its_run_is_planned_anew(profile: str, run: RunDirectory) -> None:
     ended(run)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         await see(pilot, "A trains once more")
         await pilot.press("4")
         session_of(pilot).change("training.epochs", 4)

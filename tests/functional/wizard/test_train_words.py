@@ -8,6 +8,7 @@ from textual.pilot import Pilot
 from loratui.runs.directory import RunDirectory
 from loratui.runs.lock import hold_lock
 from tests.functional.wizard.test_train_runs import at_step, ended, shown
+from tests.patient_pilot import driven
 from tests.recorded_run import Recording, recorded_run
 from tests.wizard import TEN_FORTY_TWO, screen_text, see, see_line, session_of, until
 
@@ -20,7 +21,7 @@ def run(tmp_path: Path, loratui_home: Path) -> RunDirectory:
 
 async def test_what_was_promised_is_not_said_any_more_once_it_has_happened(profile: str, run: RunDirectory) -> None:
     recording = at_step(run)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         with hold_lock(run):
             await see(pilot, "step 138/360", "RAM")
             await pilot.press("s")
@@ -56,7 +57,7 @@ async def test_the_plain_text_is_whole_and_goes_column_by_column(profile: str, r
     recording.begin(device="cpu")
     recording.write(TEN_FORTY_TWO)
     with hold_lock(run):
-        async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+        async with driven(shown(profile, run), (80, 24)) as pilot:
             await see(pilot, "no GPU: trains", "RAM")
             text = pilot.app.screen.plain_text()  # type: ignore[attr-defined]
             assert "a LoRA of 192 layers is trained for 360 steps" in text
@@ -77,7 +78,7 @@ async def test_the_plain_text_is_whole_and_goes_column_by_column(profile: str, r
 
 async def test_what_is_lacking_is_said_of_the_training_that_there_was(profile: str, run: RunDirectory) -> None:
     ended(run)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         await see(pilot, "A trains once more")
         session = session_of(pilot)
         pictures = session.profile.dataset.path
@@ -97,10 +98,10 @@ async def test_one_epoch_is_no_epochs(profile: str, run: RunDirectory) -> None:
     recording.train(10)
     recording.finish()
     recording.write(TEN_FORTY_TWO)
-    async with shown(profile, run).run_test(size=(80, 24)) as pilot:
+    async with driven(shown(profile, run), (80, 24)) as pilot:
         assert "10 steps, 1 epoch " in await see_line(pilot, "finished at 10:42")
 
 
 async def gone(pilot: Pilot[int], text: str) -> None:
-    """Wait until a text is not shown any more, long before it would go by itself."""
-    await until(pilot, lambda: not any(text in line for line in screen_text(pilot)), 4.0)
+    """Wait until a text is not shown any more."""
+    await until(pilot, lambda: not any(text in line for line in screen_text(pilot)), what=f"the end of {text!r}")

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from loratui.paths import runs_directory
 from loratui.runs.directory import RunDirectory
@@ -12,7 +13,7 @@ from loratui.runs.keeping import kept_strength
 from loratui.runs.lock import is_busy
 from tests.functional.wizard.tried_runs import BOTH_SIZES, saved, trying
 from tests.tried_run import compared_run, finished_run
-from tests.wizard import cut_texts, screen_text, see, session_of
+from tests.wizard import cut_texts, screen_text, see, session_of, until
 
 pytestmark = pytest.mark.usefixtures("drawing_worker")
 
@@ -22,23 +23,27 @@ def run(tmp_path: Path) -> RunDirectory:
     return saved(compared_run(tmp_path / "p", runs_directory()))
 
 
+def captions(pilot: Pilot[int], *texts: str) -> tuple[bool, ...]:
+    """Which of the texts are on the screen."""
+    seen = "\n".join(screen_text(pilot))
+    return tuple(text in seen for text in texts)
+
+
 @BOTH_SIZES
 async def test_what_the_run_has_drawn_is_shown_without_any_worker(run: RunDirectory, size: tuple[int, int]) -> None:
     async with trying(run, size) as pilot:
-        lines = await see(pilot, "▀▀▀▀")
+        lines = await see(pilot, "▀▀▀▀", "no LoRA", "strength 0.8, everyday")
         text = "\n".join(lines)
         assert "“Emi, girl, smiling, night”" in text
         assert "epoch 2 (finished)   seed 1" in text
-        assert "no LoRA" in text
-        assert "strength 0.8, everyday" in text
         assert " 0.0✓   0.5✓  [0.8✓]  1.0✓" in text
         assert "everyday 0.7–0.9   strong 1.0–1.2   0.5–0.7 each when combining" in text
         assert "<lora:disc:0.8>    grid: " in text
         assert cut_texts(pilot) == []
         await pilot.press("right")
-        assert "strength 1.0, strong" in "\n".join(screen_text(pilot))
+        await see(pilot, "strength 1.0, strong")
         await pilot.press("right", "left", "left", "left", "left")
-        assert "[0.0✓]" in "\n".join(screen_text(pilot))
+        await see(pilot, "[0.0✓]")
         await pilot.pause(0.6)
         assert not is_busy(run.trying)
 
@@ -46,17 +51,14 @@ async def test_what_the_run_has_drawn_is_shown_without_any_worker(run: RunDirect
 async def test_space_shows_one_then_the_other_then_both_and_esc_both_at_once(run: RunDirectory) -> None:
     async with trying(run) as pilot:
         await see(pilot, "▀▀▀▀")
-        seen = []
-        for key in ("space", "space", "space", "space", "escape"):
+        keys = ("space", "space", "space", "space", "escape")
+        for key, shown in zip(keys, ("left", "right", "both", "left", "both"), strict=True):
             await pilot.press(key)
-            text = "\n".join(screen_text(pilot))
-            seen.append(("no LoRA" in text, "strength 0.8" in text))
-        assert seen == [(True, False), (False, True), (True, True), (True, False), (True, True)]
+            wanted = (shown != "right", shown != "left")
+            await until(pilot, lambda wanted=wanted: captions(pilot, "no LoRA", "strength 0.8") == wanted, what=shown)
         await pilot.press("space")
         await pilot.press("right")
-        text = "\n".join(screen_text(pilot))
-        assert "no LoRA" in text
-        assert "strength 1.0" in text
+        await see(pilot, "no LoRA", "strength 1.0")
 
 
 async def test_a_strength_is_kept_on_cards_and_in_the_run(run: RunDirectory) -> None:
@@ -64,7 +66,7 @@ async def test_a_strength_is_kept_on_cards_and_in_the_run(run: RunDirectory) -> 
     lora.with_suffix(".json").write_text('{"notes": "mine"}')
     async with trying(run) as pilot:
         await pilot.press("left", "left", "k")
-        await see(pilot, "Choose a strength whose picture is drawn")
+        await see(pilot, "0.0 is the base without the LoRA: nothing to keep.")
         await pilot.press("right", "right", "k")
         text = "\n".join(await see(pilot, "Kept 0.8: disc.png and disc.json are beside the LoRA."))
         assert "kept 0.8" in text

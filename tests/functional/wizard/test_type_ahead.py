@@ -93,7 +93,9 @@ async def test_what_is_pasted_behind_a_key_comes_behind_it(tmp_path: Path, monke
 async def test_words_are_typed_into_the_search_that_a_slash_opens() -> None:
     new_profile("emi", Profile())
     new_profile("chihiro", Profile())
-    async with wizard(profile="emi", mode="settings") as pilot:
+    async with wizard(profile="emi") as pilot:
+        await see(pilot, "chihiro")  # Home searches in what it has read
+        await pilot.press("4")
         await see(pilot, "Output folder")
         burst(pilot, "/ch")
         await until(pilot, lambda: typed(pilot) == "ch")

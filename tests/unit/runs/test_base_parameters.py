@@ -36,16 +36,20 @@ def test_an_average_beside_the_unet_is_not_counted(tmp_path: Path) -> None:
     assert found.unet == OF_FAMILY["SD 1.x"].unet
 
 
-def test_a_lora_is_as_large_as_its_family_makes_it(tmp_path: Path) -> None:
-    sd1, sdxl = (
-        presence(str(write_checkpoint(tmp_path / f"{number}.safetensors", shapes)))
-        for number, shapes in enumerate((original.SD1, original.SDXL))
-    )
-    assert lora_parameters(Profile(), sd1) == 16 * 423_936
-    assert lora_parameters(Profile(), sdxl) == 16 * 2_659_840
-    with_text = changed(Profile(), {"network.train_text_encoder": True, "network.conv_rank": 4})
-    assert lora_parameters(with_text, sd1) == 16 * (506_816 + 165_888) + 4 * 544_000
-    assert lora_parameters(with_text, sdxl) == 16 * (2_718_400 + 165_888 + 737_280) + 4 * 355_840
+@pytest.mark.parametrize(
+    ("shapes", "per_rank", "per_conv_rank"),
+    [
+        (original.SD1, 506_816 + 165_888, 544_000),
+        (original.SD2, 515_008 + 423_936, 544_000),
+        (original.SDXL, 2_718_400 + 165_888 + 737_280, 355_840),
+    ],
+)
+def test_a_lora_is_as_large_as_the_layers_make_it(
+    tmp_path: Path, shapes: Shapes, per_rank: int, per_conv_rank: int
+) -> None:
+    base = presence(str(write_checkpoint(tmp_path / "mix.safetensors", shapes)))
+    profile = changed(Profile(), {"network.train_text_encoder": True, "network.conv_rank": 4})
+    assert lora_parameters(profile, base, parameters_of(base)) == 16 * per_rank + 4 * per_conv_rank
 
 
 def test_memory_of_sdxl_is_that_of_its_own_weights_and_activations(tmp_path: Path) -> None:

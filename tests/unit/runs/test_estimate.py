@@ -14,7 +14,7 @@ from loratui.profile.groups import changed
 from loratui.profile.schema import Accelerate, Dataset, Model, Network, Profile, Training
 from loratui.runs.base_parameters import OF_FAMILY, parameters_of
 from loratui.runs.estimate import Device, Estimate, estimate
-from loratui.runs.lora_size import lora_bytes, lora_parameters
+from loratui.runs.lora_size import lora_parameters
 from loratui.runs.measured import Measurement, remember, shape_of_step
 from loratui.runs.memory import dreambooth_bytes, dreambooth_memory, lora_memory
 
@@ -86,7 +86,7 @@ def test_memory_is_weights_lora_and_activations() -> None:
     found = lora_memory(profile, base, SD1, (512, 512), half=True)
     assert found is not None
     assert found.frozen == 2 * (859_520_964 + 123_060_480)
-    assert found.trained == 20 * lora_parameters(profile, base)
+    assert found.trained == 20 * lora_parameters(profile, base, SD1)
     assert found.activations == 2 * 886 * 1024 * 1024
     one = lora_memory(Profile(training=Training(batch_size=1)), base, SD1, (512, 256), half=True)
     assert one is not None
@@ -113,10 +113,9 @@ def test_the_cpu_computes_in_full_precision() -> None:
 
 
 def test_the_file_grows_with_the_rank_and_epochs_are_counted(tmp_path: Path) -> None:
-    base = presence("demo")
     profile = small(write_mixed_pictures(tmp_path), epochs=5, save_every=2)
     assert look(profile).files == 3
-    rank_8, rank_16 = (lora_bytes(Profile(network=Network(rank=rank)), base) for rank in (8, 16))
+    rank_8, rank_16 = (look(Profile(network=Network(rank=rank))).file for rank in (8, 16))
     assert rank_16 == 2 * rank_8
 
 

@@ -16,6 +16,7 @@ from loratui.runs.finding import (
     newest_made_from,
     newest_or_living,
     only_living,
+    only_resumable,
 )
 from loratui.runs.glance import Glances
 from loratui.runs.lock import hold_lock
@@ -82,6 +83,24 @@ def test_nothing_at_work_is_said(tmp_path: Path) -> None:
     make(tmp_path, "20260101-120000", "a")
     with pytest.raises(RunError, match="No run is at work"):
         only_living(tmp_path)
+
+
+def test_without_a_name_the_only_run_that_did_not_finish_is_gone_on_with(tmp_path: Path) -> None:
+    done, running, waiting = (make(tmp_path, f"2026010{day}-120000", "emi") for day in (1, 2, 3))
+    with EventWriter(done.events_path) as events:
+        events.write("started", task="train", pid=1)
+        events.write("finished")
+    add_ticket(waiting, "train", Wish(("cpu",)))
+    with hold_lock(running):
+        with pytest.raises(RunError, match="no run to go on with"):
+            only_resumable(tmp_path)
+        stopped = make(tmp_path, "20260104-120000", "a")
+        with EventWriter(stopped.events_path) as events:
+            events.write("started", task="train", pid=1)
+            events.write("stopped", signal=0, step=2)
+        assert only_resumable(tmp_path) == stopped
+    with pytest.raises(RunError, match=r"Several runs .*20260104-120000-a, 20260102-120000-emi"):
+        only_resumable(tmp_path)
 
 
 def test_the_last_run_of_a_profile_is_the_newest_that_ever_started(tmp_path: Path) -> None:

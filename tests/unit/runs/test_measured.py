@@ -64,9 +64,9 @@ def test_a_damaged_memory_is_as_good_as_none(loratui_home: Path, content: str) -
 
 def test_the_whole_counts_steps_validations_and_pictures() -> None:
     profile = Profile(comparison=Comparison(prompts=["a", "b"], strengths=[0.0, 1.0], seeds=[1, 2], epochs=[1]))
-    # 100 steps; 11 validations of 16 pictures × 4 timesteps in batches of 2; 2 prompts × 2 seeds × 2 rows × 2 columns
+    # 100 steps; 11 validations of 8 pictures × 2 timesteps in batches of 2; 2 prompts × 2 seeds × 2 rows × 2 columns
     assert whole_seconds(profile, FOUND, steps=100, epochs=10, images=20, prompts=9) == pytest.approx(
-        100 * 0.5 + 11 * (0.5 / 3 * 64 / 2) + 2 * 2 * 2 * 2 * 2.0
+        100 * 0.5 + 11 * (0.5 / 3 * 16 / 2) + 2 * 2 * 2 * 2 * 2.0
     )
     off = Profile(comparison=Comparison(enabled=False))
-    assert whole_seconds(off, FOUND, steps=2, epochs=0, images=1, prompts=9) == pytest.approx(1.0 + 0.5 / 3 * 4 / 2)
+    assert whole_seconds(off, FOUND, steps=2, epochs=0, images=1, prompts=9) == pytest.approx(1.0 + 0.5 / 3 * 2 / 2)

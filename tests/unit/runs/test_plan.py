@@ -7,11 +7,15 @@ from PIL import Image
 
 from loratui.dataset.checks import check
 from loratui.errors import BaseModelError, LoratuiError, RunError
+from loratui.hub.presence import presence
+from loratui.profile.groups import changed
 from loratui.profile.schema import Profile
+from loratui.runs.base_parameters import parameters_of
+from loratui.runs.lora_size import lora_bytes
 from loratui.runs.places import DiskNeed, check_room, check_writable
 from loratui.runs.plan import Plan, make_plan
 from tests.permissions import bound_by_permissions
-from tests.unit.hub.checkpoints import INPAINTING, LORA, SD1, SDXL, write_checkpoint
+from tests.unit.hub.checkpoints import INPAINTING, LORA, SD1, WHOLE_SDXL, whole, write_checkpoint
 
 
 @pytest.fixture
@@ -89,12 +93,20 @@ def test_a_base_that_cannot_be_trained_is_refused_with_what_to_do(profile: Profi
     profile.model.base = str(write_checkpoint(tmp_path / "inpaint.safetensors", INPAINTING))
     with pytest.raises(BaseModelError, match=r"inpainting model.*Train on the plain SD 1\.x model"):
         plan_of(profile)
-    pruned = {name: shape for name, shape in SD1.items() if not name.startswith("first_stage_model.")}
+    full = whole(SD1, "SD 1.x")
+    pruned = {name: shape for name, shape in full.items() if not name.startswith("first_stage_model.")}
     profile.model.base = str(write_checkpoint(tmp_path / "pruned.safetensors", pruned))
     with pytest.raises(BaseModelError, match=r"without a VAE.*model\.vae"):
         plan_of(profile)
     profile.model.vae = "stabilityai/sd-vae-ft-mse"
     assert plan_of(profile).steps > 0
+
+
+def test_a_base_that_lacks_most_of_its_tensors_is_refused(profile: Profile, tmp_path: Path) -> None:
+    profile.model.base = str(write_checkpoint(tmp_path / "cut.safetensors", SD1))
+    said = r"cut\.safetensors is no whole SD 1\.x model: of its 1,110 tensors 1,106 are missing: model\.diff"
+    with pytest.raises(BaseModelError, match=said):
+        plan_of(profile)
 
 
 def test_a_vae_and_configs_that_are_not_there_are_refused_together(profile: Profile, tmp_path: Path) -> None:
@@ -162,6 +174,24 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
 
 
+def test_a_place_that_is_no_disk_is_refused(profile: Profile) -> None:
+    profile.output.directory = "/proc/nowhere"
+    with pytest.raises(RunError, match=r"Nothing can be written into /proc\."):
+        plan_of(profile)
+
+
+def test_the_room_is_that_of_the_base_that_is_here(profile: Profile, tiny_base_directory: Path) -> None:
+    by_family = plan_of(profile)
+    profile.model.base = str(tiny_base_directory)
+    found = presence(profile.model.base)
+    grid = plan_of(changed(profile, {"training.epochs": 1})).disk[0].bytes - lora_bytes(
+        profile, found, parameters_of(found)
+    )
+    plan = plan_of(profile)
+    assert plan.disk[0].bytes == 4 * lora_bytes(profile, found, parameters_of(found)) + grid
+    assert 10 * plan.disk[0].bytes < by_family.disk[0].bytes
+
+
 def test_a_stopped_check_makes_no_plan(profile: Profile, tmp_path: Path) -> None:
     profile.dataset.path = str(tmp_path / "nowhere")
     with pytest.raises(LoratuiError, match="no folder"):
@@ -170,7 +200,7 @@ def test_a_stopped_check_makes_no_plan(profile: Profile, tmp_path: Path) -> None
 
 def test_training_far_below_the_bases_own_size_is_warned_of(profile: Profile, tmp_path: Path) -> None:
     assert plan_of(profile).warnings == ()
-    profile.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", SDXL))
+    profile.model.base = str(write_checkpoint(tmp_path / "xl.safetensors", WHOLE_SDXL))
     profile.dataset.min_bucket_reso, profile.dataset.max_bucket_reso = 32, 2048
     profile.dataset.resolution = 768
     [warning] = plan_of(profile).warnings
@@ -197,7 +227,7 @@ def test_buckets_in_which_tall_and_wide_pictures_are_trained_small_are_warned_of
 
 
 def test_pure_noise_is_refused_for_a_base_that_predicts_it(profile: Profile, tmp_path: Path) -> None:
-    profile.model.base = str(write_checkpoint(tmp_path / "plain.safetensors", SD1))
+    profile.model.base = str(write_checkpoint(tmp_path / "plain.safetensors", whole(SD1, "SD 1.x")))
     profile.dataset.resolution = 512
     profile.model.zero_terminal_snr = "on"
     with pytest.raises(BaseModelError, match="zero_terminal_snr is on, but plain predicts the noise"):

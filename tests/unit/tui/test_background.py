@@ -8,12 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from textual.app import App
 from textual.message import Message
 from textual.worker import Worker, get_current_worker
 
 import loratui.tui
 from loratui.tui.background import OneAtATime, are_near, in_thread, threaded
+from loratui.tui.type_ahead import TypeAhead
+from tests.patient_pilot import driven
 
 TUI = Path(loratui.tui.__file__).parent
 # The program's end, where the event loop is gone, and the one place that begins threads.
@@ -101,7 +102,7 @@ class Looked(Message):
         self.path, self.was_cancelled = path, was_cancelled
 
 
-class Looking(App[None]):
+class Looking(TypeAhead):
     """Looks at paths."""
 
     def __init__(self, disk: Disk) -> None:
@@ -134,7 +135,7 @@ class Looking(App[None]):
 @asynccontextmanager
 async def looking(disk: Disk) -> AsyncIterator[Looking]:
     app = Looking(disk)
-    async with app.run_test():
+    async with driven(app):
         yield app
 
 

@@ -2,15 +2,17 @@
 
 import pytest
 from rich.cells import cell_len
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from loratui.tui.themes import DARK
+from loratui.tui.type_ahead import TypeAhead
 from loratui.tui.widgets.changing_lines import ChangingLines, Line
+from tests.patient_pilot import driven
 
 
-class Lines(App[None]):
+class Lines(TypeAhead):
     """The widget alone, in the dark theme."""
 
     def __init__(self) -> None:
@@ -22,12 +24,12 @@ class Lines(App[None]):
         yield ChangingLines()
 
 
-def text_of(pilot: Pilot[None]) -> list[str]:
+def text_of(pilot: Pilot[int]) -> list[str]:
     strips = pilot.app.screen._compositor.render_strips()
     return ["".join(segment.text for segment in strip).rstrip() for strip in strips]
 
 
-async def sent_for(pilot: Pilot[None], lines: list[Line]) -> list[Region]:
+async def sent_for(pilot: Pilot[int], lines: list[Line]) -> list[Region]:
     """The regions that are drawn again when other lines are shown."""
     widget = pilot.app.query_one(ChangingLines)
     widget.show(lines)
@@ -37,14 +39,14 @@ async def sent_for(pilot: Pilot[None], lines: list[Line]) -> list[Region]:
 
 
 async def test_what_is_shown_is_what_was_said_cut_to_the_width() -> None:
-    async with Lines().run_test(size=(10, 3)) as pilot:
+    async with driven(Lines(), (10, 3)) as pilot:
         await sent_for(pilot, [(("loss ", "faint"), ("0.0918 and more", "text")), ((("画像画像画像"), "strong"),)])
 
         assert text_of(pilot) == ["loss 0.09…", "画像画像…", ""]
 
 
 async def test_only_lines_that_differ_are_drawn_up_to_the_last_change() -> None:
-    async with Lines().run_test(size=(30, 4)) as pilot:
+    async with driven(Lines(), (30, 4)) as pilot:
         await sent_for(pilot, [(("step 10/20   left 1:00", "text"),), (("same", "text"),)])
         regions = await sent_for(pilot, [(("step 11/20   left 1:00", "text"),), (("same", "text"),)])
 
@@ -53,14 +55,14 @@ async def test_only_lines_that_differ_are_drawn_up_to_the_last_change() -> None:
 
 
 async def test_the_same_lines_send_nothing() -> None:
-    async with Lines().run_test(size=(30, 4)) as pilot:
+    async with driven(Lines(), (30, 4)) as pilot:
         await sent_for(pilot, [(("same", "text"),)])
 
         assert await sent_for(pilot, [(("same", "text"),)]) == []
 
 
 async def test_another_colour_is_a_change_and_so_is_a_line_less() -> None:
-    async with Lines().run_test(size=(30, 4)) as pilot:
+    async with driven(Lines(), (30, 4)) as pilot:
         await sent_for(pilot, [(("same", "text"),), (("gone", "text"),)])
 
         assert await sent_for(pilot, [(("same", "warning"),)]) == [Region(0, 0, 4, 1), Region(0, 1, 4, 1)]
@@ -68,7 +70,7 @@ async def test_another_colour_is_a_change_and_so_is_a_line_less() -> None:
 
 
 async def test_a_wide_character_is_sent_whole() -> None:
-    async with Lines().run_test(size=(30, 4)) as pilot:
+    async with driven(Lines(), (30, 4)) as pilot:
         await sent_for(pilot, [(("ab 画", "text"),)])
 
         assert await sent_for(pilot, [(("ab 像", "text"),)]) == [Region(0, 0, 5, 1)]
@@ -85,7 +87,7 @@ async def test_a_wide_character_is_sent_whole() -> None:
     ],
 )
 async def test_an_emoji_by_variation_takes_the_cells_that_the_terminal_gives_it(name: str, seen: str) -> None:
-    async with Lines().run_test(size=(30, 2)) as pilot:
+    async with driven(Lines(), (30, 2)) as pilot:
         await sent_for(pilot, [((name, "text"), ("|", "rule"))])
 
         strip = pilot.app.query_one(ChangingLines).render_line(0)
@@ -95,7 +97,7 @@ async def test_an_emoji_by_variation_takes_the_cells_that_the_terminal_gives_it(
 
 
 async def test_an_emoji_that_does_not_fit_is_left_out_whole() -> None:
-    async with Lines().run_test(size=(5, 1)) as pilot:
+    async with driven(Lines(), (5, 1)) as pilot:
         await sent_for(pilot, [(("love❤\ufe0f", "text"),)])
 
         strip = pilot.app.query_one(ChangingLines).render_line(0)
@@ -104,7 +106,7 @@ async def test_an_emoji_that_does_not_fit_is_left_out_whole() -> None:
 
 
 async def test_spaces_that_do_not_fit_are_nothing_to_tell_of() -> None:
-    async with Lines().run_test(size=(5, 2)) as pilot:
+    async with driven(Lines(), (5, 2)) as pilot:
         await sent_for(pilot, [(("loss ", "text"), ("   ", "text")), (("love❤\ufe0f", "text"),)])
 
         assert text_of(pilot) == ["loss", "love…"]
@@ -112,7 +114,7 @@ async def test_spaces_that_do_not_fit_are_nothing_to_tell_of() -> None:
 
 @pytest.mark.parametrize("width", [20, 40])
 async def test_another_size_cuts_the_lines_anew(width: int) -> None:
-    async with Lines().run_test(size=(30, 4)) as pilot:
+    async with driven(Lines(), (30, 4)) as pilot:
         await sent_for(pilot, [(("x" * 50, "text"),)] * 9)
         await pilot.resize_terminal(width, 6)
         await pilot.pause()

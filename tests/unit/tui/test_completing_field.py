@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 
 from loratui.tui.path_completion import complete_folder
+from loratui.tui.type_ahead import TypeAhead
 from loratui.tui.widgets import completing_field
 from loratui.tui.widgets.completing_field import CompletingField, common_beginning, names_of
+from tests.patient_pilot import driven
 
 
-class Field(App[None]):
+class Field(TypeAhead):
     """One field, and what it told."""
 
     def __init__(self, text: str, complete: Callable[[str], list[str]] | None) -> None:
@@ -33,7 +35,7 @@ class Field(App[None]):
 async def pressed(text: str, found: list[str] | None, *keys: str) -> Field:
     """The program after keys in a field that may become what is `found`."""
     app = Field(text, None if found is None else lambda typed: [one for one in found if one.startswith(typed)])
-    async with app.run_test() as pilot:
+    async with driven(app) as pilot:
         app.field.focus()
         await pilot.press(*keys)
         for _ in range(100):
@@ -58,7 +60,7 @@ async def test_of_several_what_is_common_is_typed_and_the_names_are_told() -> No
 
 async def test_nothing_of_what_is_typed_is_taken_away() -> None:
     app = Field("~/EMI", lambda _: ["~/Emi day/", "~/emi night/"])
-    async with app.run_test() as pilot:
+    async with driven(app) as pilot:
         await pilot.press("tab", "x")
         while not app.field.value.endswith("x"):
             await pilot.pause(0.02)
@@ -70,7 +72,7 @@ async def test_only_what_all_completions_have_in_common_is_typed(tmp_path: Path)
     for name in [*(f"sd_{number}" for number in range(250)), *(f"xl_{number}" for number in range(50))]:
         (tmp_path / name).mkdir()
     app = Field(f"{tmp_path}/", complete_folder)
-    async with app.run_test() as pilot:
+    async with driven(app) as pilot:
         await pilot.press("tab")
         while not app.told:
             await pilot.pause(0.01)
@@ -86,7 +88,7 @@ async def test_where_nothing_begins_like_that_it_is_said() -> None:
 
 async def test_what_is_typed_at_once_behind_tab_comes_behind_what_tab_types() -> None:
     app = Field("e", lambda _: time.sleep(0.2) or ["emi/"])  # type: ignore[func-returns-value]
-    async with app.run_test() as pilot:
+    async with driven(app) as pilot:
         app.field.focus()
         await pilot.press("tab", "5", "_")
         while not app.field.value.endswith("_"):
@@ -104,7 +106,7 @@ async def test_a_disk_that_does_not_answer_gives_the_keys_back(monkeypatch: pyte
     monkeypatch.setattr(completing_field, "_SECONDS_OF_PATIENCE", 0.1)
     answers = threading.Event()
     app = Field("e", lambda _: ["emi/"] if answers.wait(20) else [])
-    async with app.run_test() as pilot:
+    async with driven(app) as pilot:
         app.field.focus()
         await pilot.press("tab", "x")
         while not app.field.value.endswith("x"):

@@ -5,13 +5,15 @@ from dataclasses import dataclass
 
 import pytest
 from rich.style import Style
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.geometry import Region
 from textual.pilot import Pilot
 
 from loratui.tui.themes import DARK
+from loratui.tui.type_ahead import TypeAhead
 from loratui.tui.widgets.changing_lines import Line, in_bold, plain
 from loratui.tui.widgets.cursor_list import CursorList
+from tests.patient_pilot import driven
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Numbers(CursorList[Row]):
         return [[("Numbers", "strong")], [("-" * width, "rule")]]
 
 
-class Listed(App[None]):
+class Listed(TypeAhead):
     """The list alone, eight rows of it in sight."""
 
     def __init__(self) -> None:
@@ -76,7 +78,7 @@ def at(app: Listed) -> int | None:
     return row.number if row is not None else None
 
 
-async def listed(pilot: Pilot[None], some: Sequence[Row]) -> Listed:
+async def listed(pilot: Pilot[int], some: Sequence[Row]) -> Listed:
     """The program with rows in its list, the cursor on the first that can be chosen."""
     app = pilot.app
     assert isinstance(app, Listed)
@@ -103,7 +105,7 @@ async def listed(pilot: Pilot[None], some: Sequence[Row]) -> Listed:
     ],
 )
 async def test_keys_move_the_cursor_and_it_stays_in_sight(keys: str, number: int) -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(*range(2_001)))
         await pilot.press(*keys.split())
         assert at(app) == number
@@ -113,7 +115,7 @@ async def test_keys_move_the_cursor_and_it_stays_in_sight(keys: str, number: int
 
 
 async def test_rows_without_an_id_are_passed_over_and_the_first_of_them_stays_in_sight() -> None:
-    async with Listed().run_test(size=(20, 6)) as pilot:
+    async with driven(Listed(), (20, 6)) as pilot:
         app = await listed(pilot, rows(None, None, 0, 1, None, 2, 3))
         assert at(app) == 0
         await pilot.press("down", "down")
@@ -123,14 +125,14 @@ async def test_rows_without_an_id_are_passed_over_and_the_first_of_them_stays_in
 
 
 async def test_it_is_told_only_when_the_cursor_has_moved() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(0, 1))
         await pilot.press("up", "down", "down", "escape")
         assert app.heard == ["moved", "all"]
 
 
 async def test_the_cursor_stays_with_its_row_or_near_its_place() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(None, 0, 1, 2, 3))
         assert app.numbers.go_to(2)
         app.numbers.show_rows(rows(None, 9, 8, 0, 1, 2, 3))
@@ -146,7 +148,7 @@ async def test_the_cursor_stays_with_its_row_or_near_its_place() -> None:
 
 
 async def test_what_the_row_under_the_cursor_says_anew_is_told() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(0, 1))
         app.numbers.show_rows([Row(0), Row(1, " is new")])
         await pilot.pause()
@@ -157,7 +159,7 @@ async def test_what_the_row_under_the_cursor_says_anew_is_told() -> None:
 
 
 async def test_a_row_that_is_not_there_is_not_gone_to() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(None, 0, 1))
         assert not app.numbers.go_to(7)
         assert not app.numbers.go_to(None)
@@ -165,7 +167,7 @@ async def test_a_row_that_is_not_there_is_not_gone_to() -> None:
 
 
 async def test_a_click_goes_to_a_row_and_a_second_one_chooses_it() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(0, None, 1, 2))
         for line in (0, 1, 3, 8):  # the heading, a title, and below the rows
             await pilot.click(Numbers, offset=(3, line))
@@ -177,14 +179,14 @@ async def test_a_click_goes_to_a_row_and_a_second_one_chooses_it() -> None:
 
 
 async def test_only_the_rows_that_the_cursor_left_and_reached_are_drawn_again() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(*range(2_000)))
         app.numbers.action_move(1)
         assert sorted(app.numbers._repaint_regions) == [Region(0, 2, 1, 1), Region(0, 3, 1, 1)]
 
 
 async def test_another_size_keeps_the_cursor_in_sight() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(*range(50)))
         await pilot.press(*["down"] * 7)
         await pilot.resize_terminal(20, 5)
@@ -196,14 +198,14 @@ async def test_another_size_keeps_the_cursor_in_sight() -> None:
 
 
 async def test_what_is_copied_has_all_rows_and_no_cursor() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(*range(30)))
         lines = plain(app.numbers.all_lines(5)).splitlines()
         assert lines == ["Numbers", "-----", *(f" row {number}" for number in range(30))]
 
 
 async def test_a_line_in_bold_keeps_its_colours() -> None:
-    async with Listed().run_test(size=(20, 10)) as pilot:
+    async with driven(Listed(), (20, 10)) as pilot:
         app = await listed(pilot, rows(0))
         app.numbers.show([[("good", "good")], in_bold([("good", "good"), ("text", "text")])])
         (plainly, *_), (good, text, *_) = app.numbers.render_line(0), app.numbers.render_line(1)
