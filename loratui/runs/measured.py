@@ -13,7 +13,7 @@ from loratui.kept_facts import change_facts, read_facts
 from loratui.paths import data_directory
 from loratui.profile.schema import Profile
 
-# What the validation loss after each epoch looks at; it takes as long as four steps of batch 2.
+# What the validation loss after each epoch looks at; with batches of 2 it takes as long as four steps.
 VALIDATION_IMAGES = 8
 VALIDATION_TIMESTEPS = 2
 
