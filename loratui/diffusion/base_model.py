@@ -1,8 +1,7 @@
 """The frozen base: a Stable Diffusion as one object with its noise schedule. Loads nothing; see `loading`."""
 
 import hashlib
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ import torch
 from torch import nn
 
 from loratui.diffusion.conditioning import Conditioning
+from loratui.diffusion.main_memory import empty, is_empty, refill, trim
 from loratui.diffusion.schedule import NoiseSchedule, PredictionType
 from loratui.lora_file.naming import BaseFamily, Component
 
@@ -36,10 +36,11 @@ class BaseModel:
         family: Decides how text is read and how LoRA files name the layers.
         schedule: The noise schedule it was trained with.
         scheduler_config: diffusers' configuration of its scheduler.
-        hashing: Computes the hash of a single-file checkpoint; None for a directory.
+        hashed: Returns the hash of a single-file checkpoint once it is known; None for a directory.
         clip_skip: kohya's count, as the profile asks. SDXL always reads the last layer but one.
         tokenizer_2, text_encoder_2: SDXL's second reader of the text.
         tokenizer_from: A sentence on where a single file's tokenizer is from; "" where it is the base's own.
+        read_again: Returns a part as it was read, by its name in diffusers; None where its files are not at hand.
     """
 
     name: str
@@ -54,15 +55,16 @@ class BaseModel:
     device: torch.device
     dtype: torch.dtype
     clip_skip: int = 1
-    hashing: Future[str] | None = None
+    hashed: Callable[[], str] | None = None
     tokenizer_2: Any = None
     text_encoder_2: Any = None
     tokenizer_from: str = ""
+    read_again: Callable[[str], nn.Module] | None = None
 
     @property
     def sha256(self) -> str | None:
         """Hash of a single-file checkpoint, as A1111 shows it, waited for where need be; None for a directory."""
-        return None if self.hashing is None else self.hashing.result()
+        return None if self.hashed is None else self.hashed()
 
     @property
     def texts(self) -> tuple[TextEncoder, ...]:
@@ -85,6 +87,12 @@ class BaseModel:
         ).sample
         return prediction.float()
 
+    def lay_out(self) -> None:
+        """Have the UNet's convolutions lie in memory as its device convolves fastest; done once, it costs nothing."""
+        if self.device.type == "cpu":
+            # oneDNN wants the channels of a pixel together, and attention needs them so anyway.
+            self.unet.to(memory_format=torch.channels_last)
+
     def move(self, device: torch.device) -> None:
         """Bring UNet and text encoders to `device`; the VAE follows when it is used."""
         for model in self.components.values():
@@ -92,21 +100,55 @@ class BaseModel:
         self.device = device
 
     def set_texts_aside(self) -> None:
-        """Keep the text encoders in main memory until text is read again, so that a GPU has room for training."""
+        """Make room for training until text is read again."""
         for text in self.texts:
-            text.model.to("cpu")
+            self._set_aside(text.model)
+
+    def set_vae_aside(self) -> None:
+        """Make room for training until a picture is encoded or decoded."""
+        self._set_aside(self.vae)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
         """Have the text encoders where the UNet is; those that were set aside go back afterwards."""
-        aside = [text.model for text in self.texts if text.model.device.type != self.device.type]
+        aside = [text for text in self.texts if self._is_aside(text.model)]
         try:
-            for model in aside:
-                model.to(self.device)
+            for text in aside:
+                self._bring_back(text.component, text.model)
             yield
         finally:
-            for model in aside:
-                model.to("cpu")
+            for text in aside:
+                self._set_aside(text.model)
+
+    def vae_at_work(self) -> Any:
+        """Return the VAE where the UNet is; `set_vae_aside` makes room again."""
+        if self._is_aside(self.vae):
+            self._bring_back("vae", self.vae)
+        return self.vae
+
+    def bring_back(self) -> None:
+        """Have every part where the UNet is."""
+        self.vae_at_work()
+        for text in self.texts:
+            if self._is_aside(text.model):
+                self._bring_back(text.component, text.model)
+
+    def _set_aside(self, model: Any) -> None:
+        """Move a part out of a GPU into main memory, and out of main memory where it can be read again."""
+        if self.device.type != "cpu":
+            model.to("cpu")
+        elif self.read_again is not None:
+            empty(model)
+            trim()
+
+    def _is_aside(self, model: Any) -> bool:
+        return is_empty(model) or model.device.type != self.device.type
+
+    def _bring_back(self, name: str, model: Any) -> None:
+        if is_empty(model):
+            assert self.read_again is not None
+            refill(model, self.read_again(name).named_parameters())
+        model.to(self.device)
 
     @cached_property
     def fingerprint(self) -> str:

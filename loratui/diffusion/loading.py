@@ -4,6 +4,7 @@ Reads no dataset and trains nothing. What differs between directories and single
 """
 
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,17 @@ from transformers.utils import logging as transformers_logging
 
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.library_calls import FilesRefused, library_call, refuse_missing
-from loratui.diffusion.loading_checkpoint import load_checkpoint, noise_of, shipped_configs
+from loratui.diffusion.loading_checkpoint import (
+    load_checkpoint,
+    noise_of,
+    read_checkpoint_part,
+    shipped_configs,
+)
 from loratui.diffusion.loading_directory import (
     family_of_configs,
     load_directory,
     load_part,
+    read_part,
     read_scheduler_config,
     refuse_folder,
 )
@@ -66,9 +73,6 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
         ) from error
     for module in (*base.components.values(), base.vae):
         module.requires_grad_(False).eval()
-    if device.type == "cpu":
-        # oneDNN convolves pixels whose channels lie together, and attention needs them so anyway.
-        base.unet.to(memory_format=torch.channels_last)
     _refuse_other_shapes(base, settings)
     return base
 
@@ -97,10 +101,30 @@ def _load(
         device=torch.device("cpu"),
         dtype=dtype,
         clip_skip=settings.clip_skip,
-        hashing=_hash_meanwhile(source) if source.is_file() else None,
+        hashed=_hash_meanwhile(source).result if source.is_file() else None,
         tokenizer_from=tokenizer_from,
+        read_again=partial(_read_again, settings, source, configs, dtype),
         **parts,
     )
+
+
+def _read_again(settings: Model, source: Path, configs: Path, dtype: torch.dtype, name: str) -> Any:
+    """Return a part as `_load` read it.
+
+    Raises:
+        BaseModelError: Its files were taken away meanwhile, or changed into something else.
+    """
+    try:
+        if name == "vae" and settings.vae:
+            return _load_vae(settings.vae, configs)
+        if source.is_dir():
+            return read_part(source, name, dtype)
+        return read_checkpoint_part(source, configs, name, dtype)
+    except FilesRefused as error:
+        raise BaseModelError(
+            f"The {name} of {printable(settings.base)} cannot be read again: {printable(error)}",
+            "Leave the base's files where they are while it is in use; then resume.",
+        ) from error
 
 
 def _hash_meanwhile(file: Path) -> Future[str]:

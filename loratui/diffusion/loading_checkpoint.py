@@ -49,14 +49,32 @@ def load_checkpoint(file: Path, configs: Path, words: Path, vae: Any, dtype: tor
     tensors = _tensors(file)
     parts = {
         "tokenizer": open_tokenizer(words, family, "text_encoder"),
-        "text_encoder": _text_encoder(CLIPTextModel, tensors, configs, "text_encoder", dtype),
-        "vae": vae if vae is not None else _model(AutoencoderKL, tensors, configs, "vae", torch.float32),
-        "unet": _model(UNet2DConditionModel, tensors, configs, "unet", dtype),
+        "text_encoder": _part(tensors, configs, "text_encoder", dtype),
+        "vae": vae if vae is not None else _part(tensors, configs, "vae", dtype),
+        "unet": _part(tensors, configs, "unet", dtype),
     }
     if family == "sdxl":
         parts["tokenizer_2"] = open_tokenizer(words, family, "text_encoder_2")
-        parts["text_encoder_2"] = _text_encoder(CLIPTextModelWithProjection, tensors, configs, "text_encoder_2", dtype)
+        parts["text_encoder_2"] = _part(tensors, configs, "text_encoder_2", dtype)
     return parts
+
+
+def read_checkpoint_part(file: Path, configs: Path, name: str, dtype: torch.dtype) -> Any:
+    """Return the VAE or a text encoder of a checkpoint by its name in diffusers; the VAE in fp32.
+
+    Raises:
+        FilesRefused: The file is damaged or lacks tensors.
+    """
+    return _part(_tensors(file), configs, name, dtype)
+
+
+def _part(tensors: Tensors, configs: Path, name: str, dtype: torch.dtype) -> Any:
+    if name == "vae":
+        return _model(AutoencoderKL, tensors, configs, name, torch.float32)
+    if name == "unet":
+        return _model(UNet2DConditionModel, tensors, configs, name, dtype)
+    kind = CLIPTextModel if name == "text_encoder" else CLIPTextModelWithProjection
+    return _text_encoder(kind, tensors, configs, name, dtype)
 
 
 def _tensors(file: Path) -> Tensors:

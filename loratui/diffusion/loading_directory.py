@@ -15,6 +15,13 @@ from loratui.hub.family import unet_family
 from loratui.lora_file.naming import BaseFamily
 from loratui.safe_text import printable
 
+_CLASSES = {
+    "unet": UNet2DConditionModel,
+    "vae": AutoencoderKL,
+    "text_encoder": CLIPTextModel,
+    "text_encoder_2": CLIPTextModelWithProjection,
+}
+
 
 def load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, Any]:
     """Return tokenizers, text encoders, VAE and UNet by their names in diffusers.
@@ -27,21 +34,27 @@ def load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, A
         FilesRefused: A part is missing, damaged or incomplete.
     """
 
-    def part(kind: Any, name: str, precision: torch.dtype) -> Any:
-        return load_part(kind, directory, name, precision)
-
     family = family_of_configs(directory)
     parts = {
         # The largest first: while a part is read, its file counts as memory too.
-        "unet": part(UNet2DConditionModel, "unet", dtype),
+        "unet": read_part(directory, "unet", dtype),
         "tokenizer": open_tokenizer(directory / "tokenizer", family, "text_encoder"),
-        "text_encoder": part(CLIPTextModel, "text_encoder", dtype),
-        "vae": vae or part(AutoencoderKL, "vae", torch.float32),
+        "text_encoder": read_part(directory, "text_encoder", dtype),
+        "vae": vae or read_part(directory, "vae", dtype),
     }
     if family == "sdxl":
         parts["tokenizer_2"] = open_tokenizer(directory / "tokenizer_2", family, "text_encoder_2")
-        parts["text_encoder_2"] = part(CLIPTextModelWithProjection, "text_encoder_2", dtype)
+        parts["text_encoder_2"] = read_part(directory, "text_encoder_2", dtype)
     return parts
+
+
+def read_part(directory: Path, name: str, dtype: torch.dtype) -> Any:
+    """Return the UNet, VAE or text encoder of a directory by its name in diffusers; the VAE in fp32.
+
+    Raises:
+        FilesRefused: It is missing, damaged or incomplete.
+    """
+    return load_part(_CLASSES[name], directory, name, torch.float32 if name == "vae" else dtype)
 
 
 def load_part(kind: Any, directory: Path, name: str, precision: torch.dtype) -> Any:

@@ -13,22 +13,30 @@ from typing import Any, cast
 import torch
 from torch import nn
 
+from loratui.diffusion.main_memory import trim
+
 _DTYPES = (torch.float32, torch.bfloat16)
+# Convolutions after which what was freed is returned: weights of tens of megabytes come and go.
+_BETWEEN_TRIMS = 8
 
 
 def pack(root: nn.Module) -> None:
     """Replace the frozen convolutions of stride 1 below `root`, where this computer can; `unpack` brings them back."""
     if not _can_pack():
         return
-    for parent, name, module in list(_children(root, nn.Conv2d)):
+    for number, (parent, name, module) in enumerate(list(_children(root, nn.Conv2d))):
         if _is_packable(cast(nn.Conv2d, module)):
             setattr(parent, name, PackedConv2d(cast(nn.Conv2d, module)))
+        if number % _BETWEEN_TRIMS == 0:
+            trim()
+    trim()
 
 
 def unpack(root: nn.Module) -> None:
     """Bring back what `pack` replaced."""
     for parent, name, module in list(_children(root, PackedConv2d)):
         setattr(parent, name, cast(PackedConv2d, module).unpacked())
+    trim()
 
 
 class PackedConv2d(nn.Module):
@@ -45,7 +53,7 @@ class PackedConv2d(nn.Module):
         self.stride, self.dilation = plain.stride, plain.dilation
         self.padding = cast(tuple[int, int], plain.padding)
         self.bias = plain.bias
-        weight = plain.weight.detach()
+        weight = plain.weight.detach().contiguous()
         turned = weight.flip(2, 3).transpose(0, 1)
         self._padding_back = tuple(
             size - 1 - padding for size, padding in zip(plain.kernel_size, self.padding, strict=True)

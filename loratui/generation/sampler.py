@@ -135,6 +135,7 @@ def sample(
     Raises:
         GenerationError: size or sampler cannot be used, or the base gave no numbers in its precision.
     """
+    base.lay_out()
     factor = base.vae_scale_factor
     if width < factor or height < factor or width % factor or height % factor:
         raise GenerationError(
@@ -177,7 +178,7 @@ def sample(
 @torch.no_grad()
 def decode(base: BaseModel, latents: torch.Tensor) -> torch.Tensor:
     """Turn latents [B, C, h, w] into pictures, uint8 [B, H, W, 3] on the CPU, one at a time to bound memory."""
-    vae = base.vae.to(base.device)
+    vae = base.vae_at_work()
     latents = latents.to(dtype=vae.dtype) / vae.config.scaling_factor
     decoded = [_decode_one(vae, latents[row : row + 1]).float().cpu() for row in range(latents.shape[0])]
     pictures = (torch.cat(decoded) / 2 + 0.5).clamp(0, 1)

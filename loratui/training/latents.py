@@ -1,5 +1,6 @@
 """The pictures as the UNet sees them: VAE moments, encoded once per run and kept beside its manifest."""
 
+import copy
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -109,13 +110,13 @@ def _encode_all(
 ) -> dict[tuple[int, bool], Moments]:
     moments = {}
     total = len(manifest.images)
-    base.vae.to(base.device)
+    vae = _encoder(base)
     try:
         for index, (image, placement) in enumerate(zip(manifest.images, placements, strict=True)):
             picture = _frozen_picture(image)
             for mirrored in (False, True) if flip else (False,):
-                pixels = _to_pixels(prepare(picture, placement, flip=mirrored)).to(base.device)
-                found = _encode(base, pixels[None])
+                pixels = _to_pixels(prepare(picture, placement, flip=mirrored)).to(base.device, vae.dtype)
+                found = _encode(base, vae, pixels[None])
                 moments[index, mirrored] = Moments(found.mean[0].float().cpu(), found.std[0].float().cpu())
             report(index + 1, total)
     finally:
@@ -123,14 +124,22 @@ def _encode_all(
     return moments
 
 
-def _encode(base: BaseModel, pixels: torch.Tensor) -> Any:
+def _encoder(base: BaseModel) -> Any:
+    """Return what encodes: the VAE in fp32, or where the base is in bf16 on a CPU a copy in bf16, six times as fast."""
+    vae = base.vae_at_work()
+    if base.device.type != "cpu" or base.dtype != torch.bfloat16:
+        return vae
+    return copy.deepcopy(vae).to(dtype=base.dtype, memory_format=torch.channels_last)
+
+
+def _encode(base: BaseModel, vae: Any, pixels: torch.Tensor) -> Any:
     """Encode one picture; where a GPU's memory does not hold that too, the UNet makes room until all are done."""
     with suppress(torch.OutOfMemoryError):
-        return base.vae.encode(pixels).latent_dist
+        return vae.encode(pixels).latent_dist
     # Only here: while the exception is handled, it keeps the tensors of the attempt that failed.
     base.unet.to("cpu")
     torch.cuda.empty_cache()
-    return base.vae.encode(pixels).latent_dist
+    return vae.encode(pixels).latent_dist
 
 
 def _frozen_picture(image: ManifestImage) -> Image.Image:

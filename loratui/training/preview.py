@@ -27,7 +27,7 @@ def draw_preview(bench: Workbench, step: int) -> tuple[str, Path]:
         with torch.no_grad():
             [pixels] = draw_batch(bench.base, text, settings, [], seeds=settings.seeds[:1], size=size)
     finally:
-        bench.base.vae.to("cpu")
+        bench.base.set_vae_aside()
     picture = Image.fromarray(pixels.numpy())
     bench.run.previews.mkdir(exist_ok=True)
     file = bench.run.previews / f"step-{step:08d}.png"

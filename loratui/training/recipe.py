@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
+import torch
+
 from loratui.dataset.schedule import epoch_steps
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.packed_convolutions import unpack
@@ -101,7 +103,7 @@ class Recipe:
             modules=len(bench.network.targets),
             parameters=bench.network.parameter_count,
         )
-        bench.base.vae.to("cpu")  # has done its work; `decode` brings it back
+        bench.base.set_vae_aside()  # has done its work
         self._continuity = Continuity(bench, self._files, self._events)
         self._updates = Updates(bench, self._continuity)
         if not self._continuity.resume():
@@ -194,6 +196,7 @@ class Recipe:
             self._continuity.interrupt(error)
         bench.base.unet.eval().disable_gradient_checkpointing()
         unpack(bench.base.unet)
+        bench.base.bring_back()
         for text in bench.base.texts:
             text.model.eval().gradient_checkpointing_disable()
         proof = verify_file(
@@ -207,8 +210,6 @@ class Recipe:
 
     def _run_epochs(self) -> None:
         length = self._bench.length
-        if self._step == 0:
-            self._validate(epoch=0)
         while True:
             if (ended := self._continuity.pending_epoch) is not None:
                 self._end_epoch(ended)
@@ -238,6 +239,8 @@ class Recipe:
 
         What fails in the middle of it is done again, whole, by a resume.
         """
+        if epoch == 1:
+            self._validate(0)  # of the bare base, and only now: nobody waits for it before the first step
         self._validate(epoch)
         if not self._bench.step.masters_are_finite():
             raise Diverged("trained values are no longer finite")
@@ -278,10 +281,13 @@ class Recipe:
         )
 
     def _validate(self, epoch: int) -> None:
+        """Measure what the fixed pictures' loss is after `epoch`, 0 for the bare base."""
         if self._processes.is_first:
+            self._bench.network.set_strength(None if epoch else torch.tensor(0.0))
             loss = validation_loss(self._bench)
+            self._bench.network.set_strength(None)
             memory = memory_in_use(self._bench.base.device)
-            self._events.write("validation", epoch=epoch, step=self._step, loss=loss, **memory)
+            self._events.write("validation", epoch=epoch, step=self._step if epoch else 0, loss=loss, **memory)
 
     def _preview(self) -> None:
         """Draw a preview; what goes wrong with it is said and harms nothing."""

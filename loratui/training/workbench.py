@@ -86,7 +86,7 @@ class Workbench:
         """Train on pictures whose sides are `size` times those of the manifest."""
         self.step.passes.forget()
         self.batches.latents = _latents(self.run, self.profile, self.manifest, self.base, self.processes, report, size)
-        self.base.vae.to("cpu")
+        self.base.set_vae_aside()
 
 
 def build_workbench(run: RunDirectory, processes: Processes, events: Events, between: Callable[[], None]) -> Workbench:
@@ -126,6 +126,7 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     layers = trained_layers(components, profile.network, base.family)
     network = LoraNetwork(components, layers, seed=profile.training.seed, device=base.device, dtype=dtype)
     pack(base.unet)
+    base.lay_out()
     captions = CaptionEncoder(base, max_token_length=profile.dataset.max_token_length, learns=learns_text)
     length = RunLength(
         total_steps(manifest, profile),
@@ -154,7 +155,7 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     )
     if profile.training.gradient_checkpointing:
         bench.use_checkpointing(levels_of(base.unet))
-    if not learns_text and base.device.type == "cuda":
+    if not learns_text:
         base.set_texts_aside()
     return bench
 

@@ -78,7 +78,7 @@ def hub(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[StubHub]:
         yield stub
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def no_process_is_left(loratui_home: Path) -> Iterator[None]:
     """Whatever was started for this test ends with it."""
     yield

@@ -1,7 +1,6 @@
 """A tiny random Stable Diffusion of the real classes (16-pixel pictures, 8 × 8 latents) and LoRA files that fit it."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -71,8 +70,6 @@ def base() -> BaseModel:
     )
     for model in (text_encoder, unet, vae):
         model.requires_grad_(False).eval()
-    hashing: Future[str] = Future()
-    hashing.set_result("0123456789abcdef" * 4)
     return BaseModel(
         name="tiny",
         source=Path("tiny.safetensors"),
@@ -85,7 +82,7 @@ def base() -> BaseModel:
         scheduler_config=dict(SCHEDULER_CONFIG),
         device=torch.device("cpu"),
         dtype=torch.float32,
-        hashing=hashing,
+        hashed=lambda: "0123456789abcdef" * 4,
     )
 
 

@@ -1,5 +1,6 @@
 """Whole trainings of SD 2.x and SDXL in this process: what the UNet is told, checkpointing, states, memory."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,10 @@ class Travelling:
     def __init__(self, room: bool = True) -> None:
         self.device = torch.device("cpu")
         self.room = room
+        self.weight = torch.ones(1)
+
+    def parameters(self) -> Iterator[torch.Tensor]:
+        yield self.weight
 
     def to(self, device: torch.device | str) -> None:
         self.device = torch.device(device)
