@@ -48,6 +48,7 @@ def shape_of_step(profile: Profile, base: str, bucket: tuple[int, int]) -> tuple
         training.optimizer,
         f"tokens {profile.dataset.max_token_length}",
         f"checkpointing {training.gradient_checkpointing}",
+        f"graphs {profile.accelerate.cuda_graphs}",
     )
 
 

@@ -4,6 +4,11 @@
 [--peer kohya=DIR] [--peer diffusers=DIR]` prints a table and writes the same as JSON. A peer's folder holds its own
 unmodified scripts and, in `.venv`, the Python that they need; `probe/` watches all of them alike from outside.
 
+kohya: a checkout of kohya-ss/sd-scripts; beside torch 2.13 its `.venv` held transformers 4.54.1, diffusers 0.32.1,
+accelerate 1.6.0, huggingface-hub 0.34.3, safetensors 0.4.5, numpy below 2, imagesize, ftfy, einops, toml, voluptuous,
+opencv-python-headless 4.10, tensorboard, and torchvision 0.28 without its dependencies. diffusers: a folder with
+`examples/text_to_image`, and the versions that loratui has with peft, datasets, tensorboard and torchvision.
+
 Each program trains twice: a few steps first, which warm the disk and let loratui measure its step beforehand as it does
 once per computer and shape, and then the steps that count. Nothing else may run meanwhile: a second busy process on a
 small computer makes everything many times slower.

@@ -199,9 +199,10 @@ async def test_the_live_line_tells_a_measured_time(profile: str, tmp_path: Path)
     opened = load_profile(profile)
     opened.accelerate.device = "cpu"
     new_profile(profile, opened, force=True)
-    remember([cpu_name(), "processes 1", *shape_of_step(opened, "demo", (32, 32))], Measurement(1.0, 0.0, 3 << 30))
+    facts = [cpu_name(), "processes 1", "torch.float32", *shape_of_step(opened, "demo", (32, 32))]
+    remember(facts, Measurement(1.0, 0.0, 3 << 30))
     async with wizard(profile=profile, mode="settings") as pilot:
-        line = await see_line(pilot, "about 16 s")
+        line = await see_line(pilot, "about 12 s")
         assert "8 steps" in line
         assert "CPU 3.0 of" in line
 
