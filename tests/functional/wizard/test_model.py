@@ -25,7 +25,7 @@ async def test_bases_on_the_disk_are_listed_and_enter_takes_one(hub: StubHub) ->
     async with wizard(profile="emi", mode="model") as pilot:
         assert (await see(pilot, "emi/cached")).split()[1:] == ["SD", "1.x", "571", "B", "HF", "cache"]
         assert (await see(pilot, "counterfeit ")).split()[1:] == ["SD", "1.x", "2.3", "kB", "Forge"]
-        assert "✓ demo" in await see(pilot, "built in")
+        await until(pilot, lambda: any("✓ demo" in line and "built in" in line for line in screen_text(pilot)))
         await pilot.press("home", "enter")
         assert "✓ emi/cached" in await see(pilot, "✓ emi/cached")
         assert load_profile("emi").model.base == "emi/cached"
