@@ -3,7 +3,8 @@
 Reads no dataset and trains nothing. What differs between directories and single files is in modules of their own.
 """
 
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -57,8 +58,10 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
     checkpoint = _open_checkpoint(source, settings)
     configs = source if source.is_dir() else _configs(checkpoint, settings)
     try:
-        vae = _load_vae(settings.vae, configs) if settings.vae else None
+        vae_source = fetch(locate(settings.vae)) if settings.vae else None
+        vae = None if vae_source is None else _load_vae(settings.vae, vae_source, configs)
         base = _load(settings, source, checkpoint, configs, vae, dtype)
+        base.read_again = partial(_read_again, settings, source, vae_source, configs, dtype, _stamp(source))
         base.name = source.stem if source.is_file() else location.name
         base.move(device)
     except torch.OutOfMemoryError as error:
@@ -103,24 +106,39 @@ def _load(
         clip_skip=settings.clip_skip,
         hashed=_hash_meanwhile(source).result if source.is_file() else None,
         tokenizer_from=tokenizer_from,
-        read_again=partial(_read_again, settings, source, configs, dtype),
         **parts,
     )
 
 
-def _read_again(settings: Model, source: Path, configs: Path, dtype: torch.dtype, name: str) -> Any:
+def _stamp(source: Path) -> tuple[tuple[int, int], ...]:
+    """Return sizes and times of a base's weights: they change when it becomes another."""
+    files = [source] if source.is_file() else sorted(source.rglob("*.safetensors"))
+    return tuple((file.stat().st_size, file.stat().st_mtime_ns) for file in files)
+
+
+def _read_again(
+    settings: Model,
+    source: Path,
+    vae_source: Path | None,
+    configs: Path,
+    dtype: torch.dtype,
+    stamp: tuple[tuple[int, int], ...],
+    name: str,
+) -> Any:
     """Return a part as `_load` read it.
 
     Raises:
-        BaseModelError: Its files were taken away meanwhile, or changed into something else.
+        BaseModelError: The base's files were taken away meanwhile, or are others now.
     """
     try:
-        if name == "vae" and settings.vae:
-            return _load_vae(settings.vae, configs)
+        if name == "vae" and vae_source is not None:
+            return _load_vae(settings.vae, vae_source, configs)
+        if _stamp(source) != stamp:
+            raise FilesRefused("its files are others than when the run began")
         if source.is_dir():
             return read_part(source, name, dtype)
         return read_checkpoint_part(source, configs, name, dtype)
-    except FilesRefused as error:
+    except (FilesRefused, OSError) as error:
         raise BaseModelError(
             f"The {name} of {printable(settings.base)} cannot be read again: {printable(error)}",
             "Leave the base's files where they are while it is in use; then resume.",
@@ -128,10 +146,17 @@ def _read_again(settings: Model, source: Path, configs: Path, dtype: torch.dtype
 
 
 def _hash_meanwhile(file: Path) -> Future[str]:
-    """Hash a file of gigabytes, which nobody asks for before something is written, while other things are done."""
-    pool = ThreadPoolExecutor(1, thread_name_prefix="hash")
-    hashing = pool.submit(file_sha256, file)
-    pool.shutdown(wait=False)
+    """Hash a file of gigabytes, which nobody asks for before a LoRA is written, while other things are done."""
+    hashing: Future[str] = Future()
+
+    def compute() -> None:
+        try:
+            hashing.set_result(file_sha256(file))
+        except LoraFileError as error:
+            hashing.set_exception(error)
+
+    # Nobody waits for it at the end of the process.
+    threading.Thread(target=compute, name="hash", daemon=True).start()
     return hashing
 
 
@@ -175,17 +200,17 @@ def _configs(checkpoint: Checkpoint, settings: Model) -> Path:
     return shipped_configs(checkpoint.base_family)
 
 
-def _load_vae(name: str, configs: Path) -> Any:
+def _load_vae(name: str, source: Path, configs: Path) -> Any:
     """Read a separate VAE in fp32; a single file has the shape of the base's own.
 
     Args:
         name: As a profile names it.
+        source: Its file or directory.
         configs: Those of the base.
 
     Raises:
         BaseModelError: It is none, or cannot be loaded.
     """
-    source = fetch(locate(name))
     check_vae(source)
     try:
         if source.is_dir():

@@ -1,8 +1,8 @@
 """Frozen convolutions with their weights in the order in which the CPU's kernels want them.
 
-oneDNN otherwise reorders a weight at every call, forward and backward, which at the sizes of a latent takes longer than
-the convolution itself. A frozen weight never changes, so it is reordered once: for the forward pass, and turned round
-for the backward pass, which for a convolution of stride 1 is a convolution of the gradient.
+oneDNN otherwise reorders a weight at every call, forward and backward, which in bf16 and at the sizes of a latent takes
+longer than the convolution itself. A frozen weight never changes, so it is reordered once: for the forward pass, and
+turned round for the backward pass, which for a convolution of stride 1 is a convolution of the gradient.
 
 The operators are those that torch.compile uses for frozen weights; where this torch lacks them nothing is packed.
 """
@@ -15,7 +15,6 @@ from torch import nn
 
 from loratui.diffusion.main_memory import trim
 
-_DTYPES = (torch.float32, torch.bfloat16)
 # Convolutions after which what was freed is returned: weights of tens of megabytes come and go.
 _BETWEEN_TRIMS = 8
 
@@ -24,19 +23,20 @@ def pack(root: nn.Module) -> None:
     """Replace the frozen convolutions of stride 1 below `root`, where this computer can; `unpack` brings them back."""
     if not _can_pack():
         return
-    for number, (parent, name, module) in enumerate(list(_children(root, nn.Conv2d))):
-        if _is_packable(cast(nn.Conv2d, module)):
-            setattr(parent, name, PackedConv2d(cast(nn.Conv2d, module)))
-        if number % _BETWEEN_TRIMS == 0:
+    convolutions = [child for child in _children(root, nn.Conv2d) if _is_packable(cast(nn.Conv2d, child[2]))]
+    for number, (parent, name, module) in enumerate(convolutions, start=1):
+        setattr(parent, name, PackedConv2d(cast(nn.Conv2d, module)))
+        if number % _BETWEEN_TRIMS == 0 or number == len(convolutions):
             trim()
-    trim()
 
 
 def unpack(root: nn.Module) -> None:
     """Bring back what `pack` replaced."""
-    for parent, name, module in list(_children(root, PackedConv2d)):
+    packed = list(_children(root, PackedConv2d))
+    for parent, name, module in packed:
         setattr(parent, name, cast(PackedConv2d, module).unpacked())
-    trim()
+    if packed:
+        trim()
 
 
 class PackedConv2d(nn.Module):
@@ -102,18 +102,17 @@ class _Convolution(torch.autograd.Function):
 
 
 def _can_pack() -> bool:
-    has_operators = hasattr(torch.ops.mkldnn, "_convolution_pointwise")
-    return torch.backends.mkldnn.is_available() and has_operators
+    has_operators = torch.backends.mkldnn.is_available() and hasattr(torch.ops.mkldnn, "_convolution_pointwise")
+    return has_operators and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 def _is_packable(convolution: nn.Conv2d) -> bool:
     weight = convolution.weight
     is_plain = convolution.stride == convolution.dilation == (1, 1) and convolution.groups == 1
     is_padded_evenly = isinstance(convolution.padding, tuple) and convolution.padding_mode == "zeros"
-    is_here = weight.device.type == "cpu" and weight.dtype in _DTYPES and not weight.requires_grad
-    if weight.dtype == torch.bfloat16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        return False
-    return is_plain and is_padded_evenly and is_here
+    # In fp32 the order depends on the size of the pictures, and the wrong one is slower than none.
+    is_bf16_here = weight.device.type == "cpu" and weight.dtype == torch.bfloat16
+    return is_plain and is_padded_evenly and is_bf16_here and not weight.requires_grad
 
 
 def _children(root: nn.Module, kind: type[nn.Module]) -> Iterator[tuple[nn.Module, str, nn.Module]]:

@@ -38,14 +38,18 @@ class EventWriter:
         """Append the event `kind`; numbers that JSON lacks (NaN, infinity) become null.
 
         Raises:
-            OSError: the line could not be written whole, as on a full disk.
+            OSError: the line could not be written whole, as on a full disk; it names the file.
         """
         event: Event = {"event": kind, "time": time.time(), "attempt": self.attempt, **fields}
         line = json.dumps(_json_value(event), allow_nan=False).encode() + b"\n"
         if self._line_is_cut:
             line = b"\n" + line
         self._line_is_cut = True
-        written = os.write(self._descriptor, line)
+        try:
+            written = os.write(self._descriptor, line)
+        except OSError as error:
+            error.filename = str(self._path)
+            raise
         if written < len(line):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
         self._line_is_cut = False

@@ -23,7 +23,7 @@ class History:
     Attributes:
         attempt: The latest start of a worker; `task` is what it does.
         losses, rates: Training loss and learning rate by step, those of the latest attempt.
-        validation: Validation loss by epoch; epoch 0 is before training.
+        validation: Validation loss by epoch; epoch 0 is the bare base.
         end: The last word on the training, None while it has none; `comparison_end` that on a redrawn comparison.
         exited: What the waiter saw of the latest worker's death, where the worker itself had no last word.
         worked: Seconds that all attempts took together.

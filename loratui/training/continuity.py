@@ -236,11 +236,12 @@ class Continuity:
 
 
 def _conditions(bench: Workbench) -> dict[str, Any]:
-    """Return what byte equality depends on: build, device, processes and threads."""
+    """Return what byte equality depends on: build, device, precision, processes and threads."""
     return {
         "torch": torch.__version__,
         "machine": platform.machine(),
         "device": bench.base.device.type,
+        "precision": str(bench.base.dtype),
         "processes": bench.processes.count,
         "threads": torch.get_num_threads(),
         "base": bench.base.fingerprint,

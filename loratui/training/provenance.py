@@ -1,6 +1,7 @@
 """What a LoRA file says of the training it came from, gathered for `lora_file.metadata`."""
 
 import time
+from functools import cached_property
 
 import torch
 
@@ -25,14 +26,19 @@ class Provenance:
         self._started = started
         self._length = length
         self._precision = _PRECISIONS[base.dtype]
-        self._base = BaseFacts(
-            name=profile.model.base,
+        self._model = base
+
+    @cached_property
+    def _base(self) -> BaseFacts:
+        base = self._model
+        return BaseFacts(
+            name=self._profile.model.base,
             family=base.family,
             prediction=base.prediction_type,
             zero_terminal_snr=bool(base.scheduler_config.get("rescale_betas_zero_snr")),
             sha256=base.sha256,
             legacy_hash=file_legacy_hash(base.source) if base.source.is_file() else None,
-            vae=profile.model.vae,
+            vae=self._profile.model.vae,
         )
 
     def metadata(self, epoch: int, step: int) -> dict[str, str]:

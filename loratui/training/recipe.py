@@ -194,6 +194,7 @@ class Recipe:
             lora = self._files.write_last(self._step)
         except OSError as error:
             self._continuity.interrupt(error)
+        bench.step.passes.forget()
         bench.base.unet.eval().disable_gradient_checkpointing()
         unpack(bench.base.unet)
         bench.base.bring_back()
@@ -239,11 +240,11 @@ class Recipe:
 
         What fails in the middle of it is done again, whole, by a resume.
         """
+        if not self._bench.step.masters_are_finite():
+            raise Diverged("trained values are no longer finite")
         if epoch == 1:
             self._validate(0)  # of the bare base, and only now: nobody waits for it before the first step
         self._validate(epoch)
-        if not self._bench.step.masters_are_finite():
-            raise Diverged("trained values are no longer finite")
         is_last = self._step >= self._bench.length.steps
         if self._processes.is_first and not is_last and epoch % self._bench.profile.training.save_every == 0:
             self._files.write_epoch(epoch, self._step)

@@ -1,7 +1,8 @@
 """One update: forward and backward on the shadows, gradients to the masters, clip, one optimizer call.
 
-Nothing here waits for the device: whether an update was taken is decided there, and `results` asks for a handful of
-them at once. An update that is not finite changes nothing, and neither do those that were queued behind it.
+Updating does not wait for the device (8-bit AdamW does): whether an update was taken is decided there, and `results`
+asks for a handful of them at once. An update that is not finite changes nothing, and neither do those that were queued
+behind it.
 Knows tensors only: which samples and draws make up a step is decided in `batches.py`, when to stop in `recipe.py`.
 """
 

@@ -74,19 +74,22 @@ class Updates:
         Raises:
             Diverged: Loss or gradients of the next one are not finite, or overflow at every scale.
         """
+        begun = self._bench.step.unheard
         results = self._bench.step.results()
         self._memory_ran_out = False
-        if results:
-            self.seconds = (time.monotonic() - self._began) / len(results)
+        if begun:
+            self.seconds = (time.monotonic() - self._began) / begun
             self._at_once = self._hearing_interval()
         for result in results:
             number = self._continuity.step + 1
             if not result.is_finite:
+                self._overflows = 0
                 raise Diverged(f"the loss or its gradient is not a finite number at step {number}")
             if result.overflowed:
                 self._overflows += 1
                 self._continuity.count_overflow(number)
                 if self._overflows == _MOST_OVERFLOWS:
+                    self._overflows = 0
                     raise Diverged(f"fp16 gradients overflow at step {number} at any loss scale")
             else:
                 self._overflows = 0

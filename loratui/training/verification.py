@@ -4,7 +4,7 @@ The effect is a delta: output with the LoRA minus output without. Both sides com
 live one with its factors rounded as the file's are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,8 +142,9 @@ def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
 
     The UNet's other layers are widened one at a time, while they compute; peft gives its factors the precision of the
     layer, and diffusers all of a text encoder that of its first. Narrowing a widened number gives the same number.
+    Where a GPU lacks even that room, the CPU computes.
     """
-    dtype = base.dtype
+    dtype, device = base.dtype, base.device
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
     targets = [target for target in network.targets if target.component == "unet"]
     wide = [*(text.model for text in base.texts), *(base.unet.get_submodule(f"{one.path}.base") for one in targets)]
@@ -158,6 +159,8 @@ def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
         # On Ampere and later cards fp32 would otherwise be rounded to 10 bits of mantissa on the way.
         torch.backends.cudnn.allow_tf32 = False
         torch.set_float32_matmul_precision("highest")
+        if not _fit_in_fp32(wide, device):
+            base.move(torch.device("cpu"))
         base.dtype = torch.float32
         for layer in wide:
             _cast(layer, torch.float32)
@@ -170,6 +173,17 @@ def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
             hook.remove()
         for layer in wide:
             _cast(layer, dtype)
+        base.move(device)
+
+
+def _fit_in_fp32(wide: Sequence[torch.nn.Module], device: torch.device) -> bool:
+    """Say whether a GPU has room for these in fp32, and a gigabyte for the probe."""
+    if device.type != "cuda":
+        return True
+    torch.cuda.empty_cache()
+    parameters = [parameter for layer in wide for parameter in layer.parameters()]
+    more = sum(p.numel() * (4 - (p.element_size() if p.device.type == "cuda" else 0)) for p in parameters)
+    return torch.cuda.mem_get_info(device)[0] > more + 2**30
 
 
 def _cast(layer: torch.nn.Module, dtype: torch.dtype) -> None:

@@ -74,7 +74,7 @@ def test_time_and_memory_are_those_that_were_measured_for_this_shape(tmp_path: P
     remember((*facts, *shape), Measurement(1.0, 0.0, 5 << 30))
     found = look(profile)
     assert found.steps is not None
-    assert found.seconds == pytest.approx(found.steps + 3 * (1 / 3 * 5 * 4 / 2))
+    assert found.seconds == pytest.approx(found.steps + 3 * (1 / 3 * 5 * 2 / 2))
     assert (found.memory, found.memory_is_measured) == (5 << 30, True)
     assert look(profile, Device("RTX 3090", 24 << 30)).seconds is None
     bf16 = changed(profile, {"accelerate.mixed_precision": "bf16"})

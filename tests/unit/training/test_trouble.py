@@ -1,6 +1,8 @@
 """Trouble met by a real training in this process, with the fault at its real place: the UNet, the disk."""
 
 import contextlib
+import itertools
+import math
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -236,6 +238,19 @@ def _small_card(forward: Callable[..., Any]) -> Callable[..., Any]:
         return forward(self, sample, *arguments, **named)
 
     return limited
+
+
+def test_an_overflow_without_end_is_a_plain_failure(profile: Profile, tmp_path: Path) -> None:
+    profile.accelerate.mixed_precision = "fp16"
+    calls = itertools.count()
+
+    def overflow(_: torch.nn.Module, __: Any, output: Any) -> None:
+        if output.sample.requires_grad and next(calls) >= 3:
+            output.sample.register_hook(lambda gradient: gradient * math.inf)
+
+    training = Training(profile, tmp_path / "runs")
+    with pytest.raises(TrainingError, match=r"apart 4 times \(fp16 gradients overflow at step 4 at any"):
+        training.go(after_forward=overflow)
 
 
 def test_fp16_overflow_is_told_and_costs_no_step(profile: Profile, tmp_path: Path) -> None:
