@@ -7,7 +7,7 @@ import pytest
 from loratui.paths import runs_directory
 from loratui.profile.store import load_profile
 from loratui.runs.directory import RunDirectory
-from tests.functional.wizard.tried_runs import enter, saved, trying
+from tests.functional.wizard.tried_runs import adding_a_lora, enter, saved, trying
 from tests.tried_run import compared_run
 from tests.unit.hub.checkpoints import write_checkpoint
 from tests.wizard import see, until, wizard
@@ -44,9 +44,6 @@ async def test_another_lora_is_taken_without_its_quotes(run: RunDirectory, tmp_p
     style = tmp_path / "my style.safetensors"
     style.write_bytes(b"lora")
     async with trying(run) as pilot:
-        await pilot.press("O")
-        await see(pilot, "Draw on another base")
-        await pilot.press("enter")
-        await see(pilot, "after a colon")
+        await adding_a_lora(pilot)
         await enter(pilot, as_pasted(pasted, style) + ":0.6")
         await see(pilot, "with my style 0.6")

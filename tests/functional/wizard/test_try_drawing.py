@@ -14,7 +14,7 @@ from loratui.runs.lock import is_busy
 from loratui.runs.slots import release, slots_of, try_slots
 from loratui.tui.base_choice import choose_base, read_natives
 from loratui.tui.screens.try_strengths import TryScreen
-from tests.functional.wizard.tried_runs import enter, saved, trying
+from tests.functional.wizard.tried_runs import adding_a_lora, enter, saved, trying
 from tests.reads import reads_below
 from tests.stand_in_worker import put_in_place
 from tests.tried_run import compared_run, finished_run
@@ -180,10 +180,7 @@ async def test_other_loras_and_bases_are_chosen_and_trained_on(run: RunDirectory
     style, base = tmp_path / "style.safetensors", tmp_path / "anime.safetensors"
     style.write_bytes(b"lora")
     async with trying(run) as pilot:
-        await pilot.press("O")
-        await see(pilot, "Draw on another base")
-        await pilot.press("enter")
-        await see(pilot, "after a colon")
+        await adding_a_lora(pilot)
         await enter(pilot, style.with_name("nothing.safetensors"))
         await see(pilot, "There is no such file.")
         await enter(pilot, f"{style}:0.6")

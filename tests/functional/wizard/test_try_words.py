@@ -6,7 +6,7 @@ import pytest
 
 from loratui.paths import runs_directory
 from loratui.runs.directory import RunDirectory
-from tests.functional.wizard.tried_runs import enter, saved, trying
+from tests.functional.wizard.tried_runs import adding_a_lora, enter, saved, trying
 from tests.stand_in_worker import TRIES, put_in_place
 from tests.tried_run import compared_run
 from tests.wizard import cut_texts, line_with, read, see
@@ -33,10 +33,7 @@ async def test_a_lora_that_does_not_fit_is_told_whole_with_the_next_step(
     style = tmp_path / "style.safetensors"
     style.write_bytes(b"lora")
     async with trying(run) as pilot:
-        await pilot.press("O")
-        await see(pilot, "Draw on another base")
-        await pilot.press("enter")
-        await see(pilot, "after a colon")
+        await adding_a_lora(pilot)
         await enter(pilot, f"{style}:0.6")
         await read(pilot, f"{WHY} O takes style.safetensors out again.")
         assert cut_texts(pilot) == []

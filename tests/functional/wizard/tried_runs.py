@@ -43,3 +43,11 @@ async def enter(pilot: Pilot[int], text: object) -> None:
     """Have a text in the field that is asked for, and take it."""
     pilot.app.screen.query_one(Input).value = str(text)
     await pilot.press("enter")
+
+
+async def adding_a_lora(pilot: Pilot[int]) -> None:
+    """Open the line that takes another LoRA."""
+    await pilot.press("O")
+    await see(pilot, "Draw on another base")
+    await pilot.press("enter")
+    await see(pilot, "after a colon")
