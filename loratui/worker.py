@@ -190,6 +190,13 @@ class Worker:
         profile = self._run.read_profile(task)
         device, dtype = self._device_and_dtype(profile)
 
+        def own_base() -> "BaseModel":
+            if not loaded:
+                return load_base(profile.model, device=device, dtype=dtype)
+            base = loaded.pop()
+            base.bring_back()
+            return base
+
         def on_progress(done: int, of: int) -> None:
             self._events.write("drawing", done=done, of=of, pictures=of // profile.comparison.steps)
             self._heed()
@@ -198,7 +205,7 @@ class Worker:
             self._run,
             profile,
             self._run.read_manifest(),
-            lambda: loaded.pop() if loaded else load_base(profile.model, device=device, dtype=dtype),
+            own_base,
             epoch_files,
             lora,
             device=device,

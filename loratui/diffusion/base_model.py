@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from loratui.diffusion.conditioning import Conditioning
+from loratui.diffusion.frozen_convolutions import use_products
 from loratui.diffusion.main_memory import empty, is_empty, refill, trim
 from loratui.diffusion.schedule import NoiseSchedule, PredictionType
 from loratui.lora_file.naming import BaseFamily, Component
@@ -88,10 +89,11 @@ class BaseModel:
         return prediction.float()
 
     def lay_out(self) -> None:
-        """Have the UNet's convolutions lie in memory as its device convolves fastest; done once, it costs nothing."""
+        """Have the UNet convolve as its device does it fastest; done once, it costs nothing."""
         if self.device.type == "cpu":
-            # oneDNN wants the channels of a pixel together, and attention needs them so anyway.
+            # oneDNN wants the channels of a pixel together, and attention and products need them so anyway.
             self.unet.to(memory_format=torch.channels_last)
+            use_products(self.unet)
 
     def move(self, device: torch.device) -> None:
         """Bring UNet and text encoders to `device`; the VAE follows when it is used."""

@@ -56,7 +56,7 @@ def trained_layers(
     chosen = []
     for component, root in components.items():
         modules = [
-            Module(path, type(module).__name__, getattr(module, "kernel_size", None))
+            Module(path, _class_name(module), getattr(module, "kernel_size", None))
             for path, module in unwrapped_modules(root)
         ]
         for target in lora_targets(component, modules, conv=network.conv_rank > 0, family=family):
@@ -248,6 +248,11 @@ class LoraNetwork:
         """Take the factors out of the base, which is then bare again."""
         for target in self.targets:
             remove(self._components[target.component], target.path, self._adapters[target.key])
+
+
+def _class_name(module: nn.Module) -> str:
+    """Return the class by which kohya chooses layers; a base's convolutions may be of a class of our own."""
+    return "Conv2d" if isinstance(module, nn.Conv2d) else type(module).__name__
 
 
 def _factor_shapes(layer: nn.Module, rank: int) -> tuple[tuple[int, ...], tuple[int, ...]]:

@@ -13,7 +13,6 @@ import torch
 
 from loratui.dataset.schedule import epoch_steps
 from loratui.diffusion.base_model import BaseModel
-from loratui.diffusion.packed_convolutions import unpack
 from loratui.errors import LoratuiError, TrainingError
 from loratui.lora_file.install import install
 from loratui.runs.commands import PREVIEW, SAVE, STOP, STOP_AFTER_EPOCH
@@ -196,8 +195,6 @@ class Recipe:
             self._continuity.interrupt(error)
         bench.step.passes.forget()
         bench.base.unet.eval().disable_gradient_checkpointing()
-        unpack(bench.base.unet)
-        bench.base.bring_back()
         for text in bench.base.texts:
             text.model.eval().gradient_checkpointing_disable()
         proof = verify_file(

@@ -14,8 +14,9 @@ from diffusers import DDIMScheduler, DiffusionPipeline, StableDiffusionPipeline,
 
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
-from loratui.diffusion.conditioning import PictureSizes
+from loratui.diffusion.conditioning import Conditioning, PictureSizes
 from loratui.diffusion.lora_network import LoraNetwork
+from loratui.diffusion.main_memory import trim
 from loratui.diffusion.text import encode_captions
 from loratui.diffusion.windows import WINDOW_TOKENS
 from loratui.errors import TrainingError
@@ -58,15 +59,19 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
     Raises:
         TrainingError: The deltas differ by more than the bound, a key found no layer, or the LoRA changes nothing.
     """
+    trains_text = any(target.component != "unet" for target in network.targets)
+    # A text that every side reads alike is read once, by encoders that need not be there afterwards.
+    told = None if trains_text else _read(base, caption)
+    trim()
     with _in_fp32(base, network), torch.no_grad():
         with network.computing_as_written(DTYPES[precision], base.device):
-            live = _outputs(base, caption)
+            live = _outputs(base, told or _read(base, caption))
             network.set_strength(torch.tensor(0.0))
-            bare = _outputs(base, caption)
+            bare = _outputs(base, told or _read(base, caption))
             network.set_strength(None)
         network.detach()
-        loaded = _outputs_in_diffusers(base, network, file, caption)
-    trains_text = any(target.component != "unet" for target in network.targets)
+        with _loaded_by_diffusers(base, network, file):
+            loaded = _outputs(base, told or _read(base, caption))
     checks = [_compare(live.unet, loaded.unet, bare.unet, "UNet", file)]
     if trains_text:
         checks.append(_compare(live.text, loaded.text, bare.text, "text encoder", file))
@@ -81,19 +86,33 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
     return result
 
 
-def _outputs(base: BaseModel, caption: str) -> _Outputs:
+@torch.no_grad()
+def _read(base: BaseModel, caption: str) -> Conditioning:
+    edge = _probe_size(base) * base.vae_scale_factor
     told = encode_captions(base, [caption], max_token_length=WINDOW_TOKENS)
-    size = min(int(base.unet.config.sample_size), _PROBE_LATENT_SIZE)
+    return told.with_sizes([PictureSizes.whole(edge, edge)])
+
+
+def _outputs(base: BaseModel, told: Conditioning) -> _Outputs:
+    size = _probe_size(base)
     shape = (len(_PROBE_TIMESTEPS), base.unet.config.in_channels, size, size)
     noise = draws.normal(shape, 0, "verification").to(base.device)
     timesteps = torch.tensor(_PROBE_TIMESTEPS, device=base.device)
-    edge = size * base.vae_scale_factor
-    prediction = base.predict(noise, timesteps, told.with_sizes([PictureSizes.whole(edge, edge)]).expand(shape[0]))
     parts = [told.states.flatten(), *([] if told.pooled is None else [told.pooled.flatten()])]
-    return _Outputs(torch.cat(parts), prediction)
+    return _Outputs(torch.cat(parts), base.predict(noise, timesteps, told.expand(shape[0])))
 
 
-def _outputs_in_diffusers(base: BaseModel, network: LoraNetwork, file: Path, caption: str) -> _Outputs:
+def _probe_size(base: BaseModel) -> int:
+    return min(int(base.unet.config.sample_size), _PROBE_LATENT_SIZE)
+
+
+@contextmanager
+def _loaded_by_diffusers(base: BaseModel, network: LoraNetwork, file: Path) -> Iterator[None]:
+    """Have diffusers put the file on the bare base.
+
+    Raises:
+        TrainingError: It does not find the layers that were trained.
+    """
     pipeline = _pipeline(base)
     pipeline.load_lora_weights(str(file.parent), weight_name=file.name, adapter_name="verified")
     try:
@@ -107,7 +126,7 @@ def _outputs_in_diffusers(base: BaseModel, network: LoraNetwork, file: Path, cap
                     f"first {example}. The file was kept.",
                     "Please report it with worker.log.",
                 )
-        return _outputs(base, caption)
+        yield
     finally:
         pipeline.unload_lora_weights()
 
@@ -138,7 +157,7 @@ def _compare(
 
 @contextmanager
 def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
-    """Have UNet and text encoders compute in fp32, with room for text encoders and the LoRA's layers in it.
+    """Have UNet and text encoders that learnt compute in fp32, with room for these and the LoRA's layers in it.
 
     The UNet's other layers are widened one at a time, while they compute; peft gives its factors the precision of the
     layer, and diffusers all of a text encoder that of its first. Narrowing a widened number gives the same number.
@@ -146,8 +165,10 @@ def _in_fp32(base: BaseModel, network: LoraNetwork) -> Iterator[None]:
     """
     dtype, device = base.dtype, base.device
     convolutions, products = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    learnt = {target.component for target in network.targets}
     targets = [target for target in network.targets if target.component == "unet"]
-    wide = [*(text.model for text in base.texts), *(base.unet.get_submodule(f"{one.path}.base") for one in targets)]
+    wide = [text.model for text in base.texts if text.component in learnt]
+    wide += [base.unet.get_submodule(f"{one.path}.base") for one in targets]
     others = [
         module
         for module in base.unet.modules()

@@ -11,7 +11,6 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.checkpointing import checkpoint_levels, levels_of
 from loratui.diffusion.loading import load_base
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
-from loratui.diffusion.packed_convolutions import pack
 from loratui.profile.schema import Profile
 from loratui.runs.directory import RunDirectory
 from loratui.training.batches import BatchBuilder
@@ -125,7 +124,6 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     components = {name: model for name, model in base.components.items() if learns_text or name == "unet"}
     layers = trained_layers(components, profile.network, base.family)
     network = LoraNetwork(components, layers, seed=profile.training.seed, device=base.device, dtype=dtype)
-    pack(base.unet)
     base.lay_out()
     captions = CaptionEncoder(base, max_token_length=profile.dataset.max_token_length, learns=learns_text)
     length = RunLength(
