@@ -18,6 +18,36 @@ from torch.nn import functional
 Dropout = Callable[[torch.Tensor], torch.Tensor]
 
 
+class JointDown:
+    """The downs of Linears that read the same input, such as an attention's q, k and v: one product for all of them.
+
+    Attributes:
+        factor: Their downs one below the other, [layers · rank, in].
+    """
+
+    def __init__(self, factor: torch.Tensor, layers: int) -> None:
+        self.factor = factor
+        self._layers = layers
+        self._input: torch.Tensor | None = None
+        self._lows: dict[int, torch.Tensor] = {}
+
+    def low(self, x: torch.Tensor, place: int) -> torch.Tensor:
+        """Return what the down of the layer at `place` makes of `x`; the first layer asked computes it for all."""
+        low = self._lows.pop(place, None) if self._input is x else None
+        if low is None:
+            lows = functional.linear(x, self.factor).chunk(self._layers, dim=-1)
+            self._input, self._lows = x, dict(enumerate(lows))
+            low = self._lows.pop(place)
+        if not self._lows:
+            self._input = None
+        return low
+
+    def forget(self) -> None:
+        """Let go of an input that not all layers have asked for, as when a pass was broken off."""
+        self._input = None
+        self._lows.clear()
+
+
 @dataclass(eq=False)
 class Adapter:
     """One LoRA in one layer.
@@ -27,12 +57,21 @@ class Adapter:
         up: scale · B, [out, rank] or [out, rank, 1, 1].
         strength: None for 1, or a tensor [] or [B] matching the batch.
         dropout: Applied to the low-rank activations while training.
+        joint: Where `down` is part of a joint factor: that and its place there.
     """
 
     down: torch.Tensor
     up: torch.Tensor
     strength: torch.Tensor | None = None
     dropout: Dropout | None = None
+    joint: tuple[JointDown, int] | None = None
+
+    def low(self, x: torch.Tensor) -> torch.Tensor:
+        """Return down · x for x [B, …, in]."""
+        if self.joint is None:
+            return functional.linear(x, self.down)
+        down, place = self.joint
+        return down.low(x, place)
 
     def weigh(self, delta: torch.Tensor) -> torch.Tensor:
         """Multiply `delta` [B, …] by the strength."""
@@ -54,15 +93,9 @@ class LoraLayer(nn.Module, ABC):
         self.base = base
         self.adapters: list[Adapter] = []
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.base(x)
-        for adapter in self.adapters:
-            self.add(y, x, adapter)
-        return y
-
     @abstractmethod
-    def add(self, y: torch.Tensor, x: torch.Tensor, adapter: Adapter) -> None:
-        """Add what `adapter` makes of the input `x` to the output `y`, in place: it is the frozen layer's own."""
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return what the frozen layer and all adapters together make of `x`."""
 
     @property
     def weight(self) -> torch.Tensor:
@@ -73,11 +106,15 @@ class LoraLayer(nn.Module, ABC):
 class LoraLinear(LoraLayer):
     """A frozen Linear and its adapters."""
 
-    def add(self, y: torch.Tensor, x: torch.Tensor, adapter: Adapter) -> None:
-        """Add strength · up · down · x."""
-        low = adapter.weigh(adapter.drop(functional.linear(x, adapter.down)))
-        # One kernel instead of a product and a sum, and no tensor of the output's size between them.
-        y.view(-1, y.shape[-1]).addmm_(low.reshape(-1, low.shape[-1]), adapter.up.t())
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return W·x + Σ strength · up · down · x for x [B, …, in]."""
+        y: torch.Tensor = self.base(x.reshape(-1, x.shape[-1]))
+        for adapter in self.adapters:
+            low = adapter.weigh(adapter.drop(adapter.low(x)))
+            # One kernel instead of a product and a sum. In place only since `y` is no view: for a view autograd would
+            # copy the gradient twice.
+            y = y.addmm_(low.reshape(-1, low.shape[-1]), adapter.up.t())
+        return y.view(*x.shape[:-1], y.shape[-1])
 
 
 class LoraConv2d(LoraLayer):
@@ -85,10 +122,13 @@ class LoraConv2d(LoraLayer):
 
     base: nn.Conv2d
 
-    def add(self, y: torch.Tensor, x: torch.Tensor, adapter: Adapter) -> None:
-        """Add strength · up * (down * x)."""
-        low = functional.conv2d(x, adapter.down, None, self.base.stride, self.base.padding, self.base.dilation)
-        y += functional.conv2d(adapter.weigh(adapter.drop(low)), adapter.up)
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return W * x + Σ strength · up * (down * x) for x [B, in, H, W]."""
+        y: torch.Tensor = self.base(x)
+        for adapter in self.adapters:
+            low = functional.conv2d(x, adapter.down, None, self.base.stride, self.base.padding, self.base.dilation)
+            y = y + functional.conv2d(adapter.weigh(adapter.drop(low)), adapter.up)
+        return y
 
 
 def wrap(root: nn.Module, path: str) -> LoraLayer:

@@ -1,11 +1,10 @@
-"""The trained LoRA: fp32 masters in a flat buffer per learning-rate group, and the shadows the model computes with.
+"""The trained LoRA: which layers of a base get factors, the factors' places in flat buffers, and what a file says.
 
-A shadow is a master cast to the base's precision, an `up` also multiplied by alpha ÷ rank. The forward and backward
-pass see shadows only; `collect_gradients` brings their gradients to the masters, `refresh_shadows` brings an update
-back. In fp32 the shadows differ from the masters by the scale alone.
+Layers that read the same input, as an attention's q, k and v do, share one product with their downs.
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ import torch
 from torch import nn
 
 from loratui.diffusion import draws
-from loratui.diffusion.lora_layers import Adapter, remove, unwrapped_modules, wrap
+from loratui.diffusion.factor_group import FactorGroup
+from loratui.diffusion.lora_layers import Adapter, JointDown, remove, unwrapped_modules, wrap
 from loratui.lora_file.naming import BaseFamily, Component, Module, lora_targets
 from loratui.profile.schema import Network
 
@@ -67,56 +67,6 @@ def trained_layers(
     return tuple(chosen)
 
 
-@dataclass(frozen=True)
-class _Segment:
-    """A stretch of a flat buffer whose shadows share one scale."""
-
-    start: int
-    stop: int
-    scale: float
-
-
-class FactorGroup:
-    """All factors that learn at one rate, as flat buffers: masters and shadows, and the gradients of both."""
-
-    def __init__(self, name: str, sizes: list[tuple[int, float]], device: torch.device, dtype: torch.dtype) -> None:
-        """Lay out factors of `sizes` (number of elements, scale of the shadow) one behind the other."""
-        self.name = name
-        self.segments: list[_Segment] = []
-        total = 0
-        for count, scale in sizes:
-            if self.segments and self.segments[-1].scale == scale:
-                self.segments[-1] = _Segment(self.segments[-1].start, total + count, scale)
-            else:
-                self.segments.append(_Segment(total, total + count, scale))
-            total += count
-        self.master = nn.Parameter(torch.zeros(total, device=device))
-        self.master.grad = torch.zeros_like(self.master)
-        self.shadow = torch.zeros(total, device=device, dtype=dtype)
-        self.shadow_gradient = torch.zeros_like(self.shadow)
-
-    @property
-    def gradient(self) -> torch.Tensor:
-        """The masters' flat fp32 gradient."""
-        assert self.master.grad is not None
-        return self.master.grad
-
-    @torch.no_grad()
-    def refresh_shadows(self) -> None:
-        """Cast the masters to the shadows, scale folded in."""
-        for segment in self.segments:
-            part = slice(segment.start, segment.stop)
-            self.shadow[part].copy_(self.master[part] * segment.scale)
-
-    @torch.no_grad()
-    def collect_gradients(self) -> None:
-        """Add the shadows' gradients to the masters' (d/d master = scale · d/d shadow) and clear them."""
-        for segment in self.segments:
-            part = slice(segment.start, segment.stop)
-            self.gradient[part].add_(self.shadow_gradient[part], alpha=segment.scale)
-        self.shadow_gradient.zero_()
-
-
 class LoraNetwork:
     """The factors of all targets, attached to a base."""
 
@@ -142,6 +92,7 @@ class LoraNetwork:
         self._components = components
         self._views: dict[str, tuple[torch.Tensor, torch.Tensor]] = {}
         self._adapters: dict[str, Adapter] = {}
+        self._joint_downs: list[JointDown] = []
         self.groups: list[FactorGroup] = []
         for component in components:
             members = [target for target in self.targets if target.component == component]
@@ -155,27 +106,34 @@ class LoraNetwork:
     ) -> FactorGroup:
         root = self._components[component]
         shapes = {target.key: _factor_shapes(root.get_submodule(target.path), target.rank) for target in members}
-        # All downs first, then the ups by scale: few segments, so few kernels an update.
+        # All downs first, those that read the same input side by side, then the ups by scale: few kernels an update.
+        readers = _by_input(members)
         ups = sorted(members, key=lambda target: target.scale)
-        order = [(target, 0, 1.0) for target in members] + [(target, 1, target.scale) for target in ups]
+        order = [(target, 0, 1.0) for joint in readers for target in joint]
+        order += [(target, 1, target.scale) for target in ups]
         sizes = [(math.prod(shapes[target.key][which]), scale) for target, which, scale in order]
         group = FactorGroup(component, sizes, device, dtype)
-        masters: dict[tuple[str, int], torch.Tensor] = {}
-        shadows: dict[tuple[str, int], torch.Tensor] = {}
-        start = 0
-        for (target, which, _), (count, _) in zip(order, sizes, strict=True):
-            part, shape = slice(start, start + count), shapes[target.key][which]
-            masters[target.key, which] = group.master.detach()[part].view(shape)
-            shadow = group.shadow[part].view(shape).detach().requires_grad_()
-            shadow.grad = group.shadow_gradient[part].view(shape)
-            shadows[target.key, which] = shadow
-            start += count
+        starts = {(target.key, which): start for (target, which, _), start in zip(order, group.starts, strict=True)}
+        for joint in readers:
+            first = joint[0].key
+            rank, *of_input = shapes[first][0]
+            factor = group.shadow_leaf(starts[first, 0], (len(joint) * rank, *of_input))
+            for target, down in zip(joint, factor.chunk(len(joint)) if len(joint) > 1 else (factor,), strict=True):
+                up = group.shadow_leaf(starts[target.key, 1], shapes[target.key][1])
+                self._adapters[target.key] = Adapter(down, up)
+            if len(joint) > 1:
+                self._join(joint, factor)
         for target in members:
-            self._views[target.key] = (masters[target.key, 0], masters[target.key, 1])
-            adapter = Adapter(shadows[target.key, 0], shadows[target.key, 1])
-            wrap(root, target.path).adapters.append(adapter)
-            self._adapters[target.key] = adapter
+            down, up = (group.master_view(starts[target.key, which], shapes[target.key][which]) for which in (0, 1))
+            self._views[target.key] = (down, up)
+            wrap(root, target.path).adapters.append(self._adapters[target.key])
         return group
+
+    def _join(self, targets: list[TrainedLayer], factor: torch.Tensor) -> None:
+        down = JointDown(factor, len(targets))
+        self._joint_downs.append(down)
+        for place, target in enumerate(targets):
+            self._adapters[target.key].joint = (down, place)
 
     @torch.no_grad()
     def _initialise(self, seed: int) -> None:
@@ -209,10 +167,12 @@ class LoraNetwork:
             group.collect_gradients()
 
     def clear_gradients(self) -> None:
-        """Set all gradients to zero; the buffers stay, since autograd writes into them."""
+        """Set all gradients to zero, also after a pass that was broken off; autograd goes on writing into them."""
+        for down in self._joint_downs:
+            down.forget()
         for group in self.groups:
             group.gradient.zero_()
-            group.shadow_gradient.zero_()
+            group.forget_gradients()
 
     def set_strength(self, strength: torch.Tensor | None) -> None:
         """Set the strength of every layer: None for 1 (training), or a tensor [] or [B]."""
@@ -222,17 +182,18 @@ class LoraNetwork:
     @contextmanager
     def computing_as_written(self, dtype: torch.dtype, device: torch.device) -> Iterator[None]:
         """Let the layers compute in fp32 on `device` with the masters as a file of `dtype` holds them."""
-        shadows = {key: (adapter.down, adapter.up) for key, adapter in self._adapters.items()}
+        shadows = {key: (adapter.down, adapter.up, adapter.joint) for key, adapter in self._adapters.items()}
         try:
             for target in self.targets:
                 adapter, (down, up) = self._adapters[target.key], self._views[target.key]
                 alpha = torch.tensor(target.alpha).to(dtype).item()
                 adapter.down = down.to(dtype).float().to(device)
                 adapter.up = up.to(dtype).float().to(device) * (alpha / target.rank)
+                adapter.joint = None
             yield
         finally:
             for key, adapter in self._adapters.items():
-                adapter.down, adapter.up = shadows[key]
+                adapter.down, adapter.up, adapter.joint = shadows[key]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """Return kohya's tensors in fp32 on the CPU: `lora_down.weight`, `lora_up.weight`, `alpha` per target."""
@@ -248,6 +209,19 @@ class LoraNetwork:
         """Take the factors out of the base, which is then bare again."""
         for target in self.targets:
             remove(self._components[target.component], target.path, self._adapters[target.key])
+
+
+# Layers of an attention that read the same input: of diffusers' UNets (self and cross attention), of CLIP.
+_SAME_INPUT = re.compile(r"(.*\battn1\.)to_[qkv]|(.*\battn2\.)to_[kv]|(.*\bself_attn\.)[qkv]_proj")
+
+
+def _by_input(layers: Iterable[TrainedLayer]) -> list[list[TrainedLayer]]:
+    """Return the layers, those that read the same input together."""
+    groups: dict[str, list[TrainedLayer]] = {}
+    for layer in layers:
+        found = _SAME_INPUT.fullmatch(layer.path)
+        groups.setdefault(f"{found[found.lastindex or 0]} of {layer.rank}" if found else layer.path, []).append(layer)
+    return list(groups.values())
 
 
 def _class_name(module: nn.Module) -> str:

@@ -91,7 +91,7 @@ class TrainingStep:
         self._full_rates = list(self.schedule.base_lrs)
         # Written in place only: a recorded pass reads and writes where they are.
         self._loss, self._samples, self._scale = (torch.zeros((), device=base.device) for _ in range(3))
-        gradients = [part for group in network.groups for part in (group.gradient, group.shadow_gradient)]
+        gradients = [group.gradient for group in network.groups]
         self.passes = Passes(self._add, [self._loss, *gradients], recorder, warn)
         # 1 once an update could not be taken: those behind it on the device are not taken either.
         self._halted = torch.zeros((), device=base.device)

@@ -1,10 +1,13 @@
 """Masters, shadows and their gradients."""
 
+import weakref
+
 import pytest
 import torch
+from torch.nn import functional
 
 from loratui.diffusion.base_model import BaseModel
-from loratui.diffusion.lora_layers import LoraConv2d, LoraLinear
+from loratui.diffusion.lora_layers import JointDown, LoraConv2d, LoraLinear
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
 from loratui.lora_file.naming import Component
 from loratui.profile.schema import Network
@@ -75,12 +78,49 @@ def test_gradients_of_masters_are_those_of_the_formula(base: BaseModel, conv: bo
         down, up = (part.detach().clone().requires_grad_() for part in network.factors(target.key))
         leaves[target.key] = (down, up)
         adapter = network.adapter(target.key)
-        adapter.down, adapter.up = down, up * (target.alpha / target.rank)
+        adapter.down, adapter.up, adapter.joint = down, up * (target.alpha / target.rank), None
     run_unet(base).square().mean().backward()
 
     for key, (down, up) in leaves.items():
         torch.testing.assert_close(collected[key][0], down.grad, rtol=1e-4, atol=1e-9)
         torch.testing.assert_close(collected[key][1], up.grad, rtol=1e-4, atol=1e-9)
+
+
+def test_layers_that_read_the_same_input_share_a_product(base: BaseModel) -> None:
+    network = network_on(base, text=True)
+    joined: dict[int, list[str]] = {}
+    for target in network.targets:
+        adapter = network.adapter(target.key)
+        if adapter.joint is not None:
+            down, place = adapter.joint
+            assert torch.equal(adapter.down, down.factor[place * target.rank :][: target.rank])
+            joined.setdefault(id(down), []).append(target.path)
+    kinds = {tuple(path.rpartition(".")[2] for path in paths) for paths in joined.values()}
+    assert kinds == {("to_q", "to_k", "to_v"), ("to_k", "to_v"), ("k_proj", "v_proj", "q_proj")}
+    assert all(len({path.rpartition(".")[0] for path in paths}) == 1 for paths in joined.values())
+
+
+def test_a_joint_product_serves_each_layer_once_and_keeps_no_input() -> None:
+    factor = torch.randn(6, 4)
+    down = JointDown(factor, 3)
+    first, second = torch.randn(2, 5, 4), torch.randn(2, 5, 4)
+    # Layers of another input in between, one that is asked twice, and a pass that was broken off.
+    for x, place in [(first, 0), (second, 1), (first, 2), (first, 2), (first, 0), (first, 1), (first, 2)]:
+        torch.testing.assert_close(down.low(x, place), functional.linear(x, factor[2 * place : 2 * place + 2]))
+    gone = [weakref.ref(x) for x in (first, second)]
+    down.forget()
+    del x, first, second
+    assert [reference() for reference in gone] == [None, None]
+
+
+def test_a_joint_product_lets_go_of_its_input_after_the_last_layer() -> None:
+    down = JointDown(torch.randn(4, 4), 2)
+    x = torch.randn(1, 4)
+    gone = weakref.ref(x)
+    for place in (0, 1):
+        down.low(x, place)
+    del x
+    assert gone() is None
 
 
 def _gradients(network: LoraNetwork, key: str) -> list[torch.Tensor]:
