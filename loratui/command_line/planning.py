@@ -26,6 +26,8 @@ def say_plan(plan: Plan, terminal: Terminal) -> None:
         f"{counted(plan.steps_per_epoch, 'step')} an epoch, "
         f"{counted(plan.epochs, 'epoch')}: {counted(plan.steps, 'step')}"
     )
+    if plan.compilation.why:
+        terminal.say(f"  {plan.compilation.in_words}")
     _say_files(plan, terminal)
     terminal.say(f"  about {disk_size(sum(need.bytes for need in plan.disk))} on disk")
     say_problems(plan.warnings, terminal)
@@ -45,6 +47,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "batches_per_epoch": plan.batches_per_epoch,
         "steps_per_epoch": plan.steps_per_epoch,
         "steps": plan.steps,
+        "compilation": vars(plan.compilation),
         "files": [str(file) for file in plan.files],
         "disk_bytes": {str(need.directory): need.bytes for need in plan.disk},
         "warnings": [{"code": one.code, "message": one.message, "fix": one.fix} for one in plan.warnings],

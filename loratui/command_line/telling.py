@@ -94,6 +94,9 @@ def event_line(event: Event, quiet: bool = False) -> str:
             return f"Resumed at {position_line(event.get('step'), event.get('steps'), event.get('lr'))}"
         case "preflight":
             return preflight_line(event)
+        case "compilation":
+            backend = event.get("backend")
+            return f"{f'Compiled by {backend}' if backend else 'Not compiled'}: {event.get('why', '')}"
         case "recovered":
             return recovery_line(event)
         case "told":

@@ -20,6 +20,8 @@ from loratui.safe_text import printable
 Value = str | int | bool | dict[str, str]
 Values = dict[str, Value]
 
+# Settings that tell accelerate of no compilation; auto is decided by the engine.
+_NO_BACKENDS = {"auto", "no"}
 _BF16_CAPABILITY = (8, 0)
 _CHILD = "loratui.accelerate_default"
 _LONGEST_WAIT = 120.0
@@ -85,7 +87,7 @@ def found_here(gpus: Sequence[Gpu]) -> dict[str, str | int]:
         "accelerate.mixed_precision": precision_of(Accelerate(), gpus),
         "accelerate.machines": 1,
         "accelerate.machine_rank": 0,
-        "accelerate.dynamo": "no",
+        "accelerate.dynamo": "auto",
     }
 
 
@@ -102,7 +104,7 @@ def in_a_line(settings: Accelerate, gpus: Sequence[Gpu]) -> str:
         parts.append(f"{settings.machines} machines, this is number {settings.machine_rank}")
     precision = precision_of(settings, gpus)
     parts.append("full precision" if precision == "no" else precision)
-    if settings.dynamo != "no":
+    if settings.dynamo not in _NO_BACKENDS:
         parts.append(f"compiled by {settings.dynamo}")
     return ", ".join(parts)
 
@@ -134,7 +136,7 @@ def config_values(settings: Accelerate, precision: str, on_cpu: bool) -> Values:
     }
     if settings.machines > 1:
         values |= {"main_process_ip": settings.main_address, "main_process_port": settings.main_port}
-    if settings.dynamo != "no":
+    if settings.dynamo not in _NO_BACKENDS:
         values["dynamo_config"] = {"dynamo_backend": settings.dynamo.upper()}
     return values
 

@@ -244,8 +244,10 @@ class Accelerate(Section):
     machine_rank: int = setting(0, "This machine's number", "0 on the first machine.", ge=0, le=1023)
     main_address: PlainText = setting("", "Main address", "Address of machine 0, with several machines.")
     main_port: int = setting(29500, "Main port", "A free port on machine 0.", ge=1, le=65535)
-    dynamo: Literal["no", "eager", "aot_eager", "inductor"] = setting(
-        "no", "Compilation", "torch.compile's backend, as accelerate names it; no is right for short runs."
+    dynamo: Literal["auto", "no", "eager", "aot_eager", "inductor"] = setting(
+        "auto",
+        "Compilation",
+        "torch.compile's backend. auto: inductor where that makes the whole run faster, which only long runs are.",
     )
     cuda_graphs: bool = setting(
         False,

@@ -43,7 +43,7 @@ def check_accelerate(settings: Accelerate, has_gpu: bool) -> None:
         has_gpu: Whether this computer has a GPU that a training would see.
 
     Raises:
-        RunError: There is no GPU to use, the numbers do not fit together, or compilation is asked for.
+        RunError: There is no GPU to use, or the numbers do not fit together.
     """
     if settings.device == "cuda" and not has_gpu:
         # The worker would say the same, but only after everything before it.
@@ -52,11 +52,6 @@ def check_accelerate(settings: Accelerate, has_gpu: bool) -> None:
             'Check the driver with nvidia-smi, or set accelerate.device to "auto".',
         )
     check_processes(settings)
-    if settings.dynamo != "no":
-        raise RunError(
-            f"accelerate.dynamo is {settings.dynamo}, but the training loop does not compile yet.",
-            'Set accelerate.dynamo to "no".',
-        )
 
 
 def check_processes(settings: Accelerate) -> None:

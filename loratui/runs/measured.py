@@ -7,7 +7,7 @@ import platform
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from loratui.kept_facts import change_facts, read_facts
 from loratui.paths import data_directory
@@ -16,6 +16,10 @@ from loratui.profile.schema import Profile
 # What the validation loss after each epoch looks at; with batches of 2 it takes as long as four steps.
 VALIDATION_IMAGES = 8
 VALIDATION_TIMESTEPS = 2
+# Tells a trial of torch.compile from a measurement of plain steps.
+_COMPILED = "compiled by inductor"
+
+_Kind = TypeVar("_Kind", "Measurement", "CompiledMeasurement")
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,14 @@ class Measurement:
     seconds_per_step: float
     seconds_per_picture: float
     peak_memory_bytes: int
+
+
+@dataclass(frozen=True)
+class CompiledMeasurement:
+    """What a trial of torch.compile found: seconds until the first step was done, and of a step from then on."""
+
+    compile_seconds: float
+    seconds_per_step: float
 
 
 def shape_of_step(profile: Profile, base: str, bucket: tuple[int, int]) -> tuple[str, ...]:
@@ -59,19 +71,29 @@ def cpu_name() -> str:
 
 def recall(facts: Iterable[str]) -> Measurement | None:
     """The latest measurement of which all `facts` are known; None without one."""
+    return _latest(facts, Measurement)
+
+
+def recall_compiled(facts: Iterable[str]) -> CompiledMeasurement | None:
+    """The latest trial of torch.compile of which all `facts` are known; None without one."""
+    return _latest([*facts, _COMPILED], CompiledMeasurement)
+
+
+def _latest(facts: Iterable[str], kind: type[_Kind]) -> _Kind | None:
     wanted = set(_plain(facts))
     for key, found in reversed(read_facts(_file()).items()):
         if wanted <= set(key.split(", ")):
             try:
-                return Measurement(**found)
+                return kind(**found)
             except TypeError:
                 continue
     return None
 
 
-def remember(facts: Iterable[str], measurement: Measurement) -> None:
+def remember(facts: Iterable[str], measurement: Measurement | CompiledMeasurement) -> None:
     """Keep what was found for the next run of the same kind; a disk that cannot take it is no reason to fail."""
-    key = ", ".join(_plain(facts))
+    compiled = [_COMPILED] if isinstance(measurement, CompiledMeasurement) else []
+    key = ", ".join(_plain([*facts, *compiled]))
 
     def put_last(known: dict[str, Any]) -> None:
         known.pop(key, None)

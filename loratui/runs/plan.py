@@ -5,6 +5,7 @@ the run. Nothing is written here.
 """
 
 import importlib.util
+import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,8 +26,10 @@ from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.runs.base_parameters import Parameters, parameters_of
+from loratui.runs.compilation import Choice, choose_compilation
 from loratui.runs.launcher import check_accelerate
 from loratui.runs.lora_size import lora_bytes, lora_parameters
+from loratui.runs.measured import recall, recall_compiled, shape_of_step
 from loratui.runs.places import DiskNeed, check_room, check_writable
 from loratui.runs.plan_warnings import plan_warnings
 from loratui.safe_text import printable
@@ -60,6 +63,7 @@ class Plan:
     """What a run would do; `manifest` is what it would train on, so that nothing is read twice.
 
     Attributes:
+        compilation: What is known before about torch.compile.
         warnings: What to think over, although the run can go on.
     """
 
@@ -77,6 +81,7 @@ class Plan:
     steps: int
     files: tuple[Path, ...]
     disk: tuple[DiskNeed, ...]
+    compilation: Choice
     warnings: tuple[Problem, ...] = ()
 
 
@@ -138,8 +143,17 @@ def make_plan(profile: Profile, report: Report) -> Plan:
         steps=steps,
         files=files,
         disk=disk,
+        compilation=_compilation(profile, base, manifest, steps),
         warnings=plan_warnings(profile, found, manifest),
     )
+
+
+def _compilation(profile: Profile, base: BaseLocation, manifest: Manifest, steps: int) -> Choice:
+    """Decide by what this computer measured before, whatever its device was called."""
+    largest = max((image.placement.bucket for image in manifest.images), key=math.prod)
+    facts = shape_of_step(profile, base.name, largest)
+    known = recall(facts)
+    return choose_compilation(profile, steps, known.seconds_per_step if known else None, recall_compiled(facts))
 
 
 def _present(base: str) -> BaseLocation:

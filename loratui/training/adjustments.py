@@ -16,8 +16,8 @@ class Adjustments:
         lr_factor: What every learning rate is multiplied by.
         rollbacks: How often the training went back to a good state.
         pictures_at_once: Most samples in one forward pass; 0 for the whole batch. Changes no result but for rounding.
-        checkpointed_levels: Levels of the UNet, from the largest on, whose activations the backward pass recomputes;
-            with the last one also those of text encoders that learn. Changes no result but for rounding.
+        checkpointed_levels: Levels of the UNet, from the one that keeps most on, whose activations the backward pass
+            recomputes; with the last one also those of text encoders that learn. Changes no result but for rounding.
         size: What the sides of all pictures are multiplied by; only where the profile allows.
     """
 
@@ -72,4 +72,4 @@ class Adjustments:
 def _of_levels(count: int, levels: int) -> str:
     if count >= levels:
         return ""
-    return " of the largest level" if count == 1 else f" of {count} of {levels} levels"
+    return f" of {count} of {levels} levels"

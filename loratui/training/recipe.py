@@ -28,7 +28,6 @@ from loratui.training.preflight import (
     estimated_seconds,
     facts_of,
     forget_peak,
-    heaviest_step,
     memory_in_use,
     peak_memory,
     recall,
@@ -37,6 +36,7 @@ from loratui.training.preflight import (
 )
 from loratui.training.preview import draw_preview
 from loratui.training.processes import Processes
+from loratui.training.rehearsal import Rehearsal, compile_as_before
 from loratui.training.requests import Requests
 from loratui.training.step import StepResult
 from loratui.training.trouble import Diverged
@@ -105,7 +105,10 @@ class Recipe:
         bench.base.set_vae_aside()  # has done its work
         self._continuity = Continuity(bench, self._files, self._events)
         self._updates = Updates(bench, self._continuity)
-        if not self._continuity.resume():
+        self._rehearsal = Rehearsal(bench, self._continuity, self._updates, self._prepare_captions)
+        if self._continuity.resume():
+            compile_as_before(bench)
+        else:
             # Before the first state: a preflight that was refused is asked for again by a resume.
             self._preflight()
             try:
@@ -138,26 +141,18 @@ class Recipe:
         known = self._processes.object_from_first(recall(bench))
         if known is None:
             forget_peak(bench.base.device)
-            self._continuity.is_rehearsing = True
-            step = heaviest_step(bench)
-            self._prepare_captions([step], epoch=1)
             try:
-                while self._step < PREFLIGHT_STEPS:
-                    self._updates.take(step, epoch=1)
-                    for _ in self._updates.hear():
-                        pass
+                seconds = self._rehearsal.take(PREFLIGHT_STEPS)[-1]
             except Diverged as trouble:
                 raise TrainingError(
                     f"Even before the training {trouble}.",
                     'The base may be damaged, or not made for half precision: try accelerate.mixed_precision = "no".',
                 ) from trouble
-            self._continuity.is_rehearsing = False
-            self._continuity.restart()
             drawing_began = time.monotonic()
             if self._processes.is_first:
                 self._preview()
             drawing = time.monotonic() - drawing_began
-        measured = known or Measurement(self._updates.seconds, drawing, peak_memory(bench.base.device))
+        measured = known or Measurement(seconds, drawing, peak_memory(bench.base.device))
         if self._processes.is_first and known is None and self._continuity.adjustments == Adjustments():
             remember(bench, measured)
         self._events.write(
@@ -167,6 +162,7 @@ class Recipe:
             estimated_seconds=estimated_seconds(bench, measured),
             remembered=known is not None,
         )
+        self._rehearsal.compile_if_it_pays(measured.seconds_per_step, self._events)
 
     def train(self) -> None:
         """Run every step that is still to be run.
@@ -194,6 +190,7 @@ class Recipe:
         except OSError as error:
             self._continuity.interrupt(error)
         bench.step.passes.forget()
+        bench.step.undo_compilation()
         bench.base.unet.eval().disable_gradient_checkpointing()
         for text in bench.base.texts:
             text.model.eval().gradient_checkpointing_disable()
@@ -329,6 +326,7 @@ class Recipe:
         raise Stopped(self._step, lora, command)
 
     def _keep_pace(self) -> None:
-        """Remember what a step really took, unless trouble made the steps others than those that were planned."""
-        if self._processes.is_first and self._continuity.adjustments == Adjustments():
+        """Remember what a plain step really took, unless trouble made the steps others than those that were planned."""
+        is_plain = not self._bench.step.is_compiled and self._continuity.adjustments == Adjustments()
+        if self._processes.is_first and is_plain:
             self.pace.keep()

@@ -9,6 +9,7 @@ Knows tensors only: which samples and draws make up a step is decided in `batche
 import math
 import warnings
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -17,6 +18,7 @@ from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.lora_network import LoraNetwork
 from loratui.profile.schema import Training
 from loratui.training.captured import Passes, Recorder
+from loratui.training.compiled import CompiledBlocks
 from loratui.training.objective import Batch, weighted_errors
 from loratui.training.optimizer import build_optimizer, build_schedule, clip_gradients, gradient_norm, update
 from loratui.training.precision import LossScale
@@ -93,6 +95,7 @@ class TrainingStep:
         self._loss, self._samples, self._scale = (torch.zeros((), device=base.device) for _ in range(3))
         gradients = [group.gradient for group in network.groups]
         self.passes = Passes(self._add, [self._loss, *gradients], recorder, warn)
+        self._compiled: CompiledBlocks | None = None
         # 1 once an update could not be taken: those behind it on the device are not taken either.
         self._halted = torch.zeros((), device=base.device)
         self._unheard: list[_Update] = []
@@ -124,8 +127,24 @@ class TrainingStep:
         self._loss.zero_()
         self._samples.fill_(samples)
         self._scale.fill_(self.loss_scale.scale)
-        for batch in batches:
-            self.passes.take(batch)
+        with self._compiled.at_work() if self._compiled else nullcontext():
+            for batch in batches:
+                self.passes.take(batch)
+
+    def compile(self, backend: str) -> None:
+        """Have torch.compile's `backend` compile the UNet's blocks in the next pass."""
+        self._compiled = CompiledBlocks(self._base.unet, backend)
+
+    def undo_compilation(self) -> None:
+        """Take passes as they were before `compile`."""
+        if self._compiled is not None:
+            self._compiled.undo()
+            self._compiled = None
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether passes use compiled blocks."""
+        return self._compiled is not None
 
     def _add(self, batch: Batch) -> None:
         """Add a batch's part to the loss, and its gradients to the masters'."""

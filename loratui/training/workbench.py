@@ -70,7 +70,7 @@ class Workbench:
         return 0 if self.profile.training.gradient_checkpointing else levels_of(self.base.unet)
 
     def use_checkpointing(self, levels: int) -> None:
-        """Recompute activations of the `levels` largest levels in the backward pass from now on.
+        """Recompute activations of the `levels` levels that keep most in the backward pass from now on.
 
         With the last level also those of text encoders that learn.
         """
@@ -118,9 +118,11 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
         events.write("warning", message=message)
 
     between()
+    learns_text = profile.network.train_text_encoder
+    if not learns_text:
+        base.set_texts_aside()  # until captions are read: the VAE needs the room
     latents = _latents(run, profile, manifest, base, processes, report)
     between()
-    learns_text = profile.network.train_text_encoder
     components = {name: model for name, model in base.components.items() if learns_text or name == "unet"}
     layers = trained_layers(components, profile.network, base.family)
     network = LoraNetwork(components, layers, seed=profile.training.seed, device=base.device, dtype=dtype)
@@ -153,8 +155,6 @@ def build_workbench(run: RunDirectory, processes: Processes, events: Events, bet
     )
     if profile.training.gradient_checkpointing:
         bench.use_checkpointing(levels_of(base.unet))
-    if not learns_text:
-        base.set_texts_aside()
     return bench
 
 

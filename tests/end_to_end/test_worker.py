@@ -222,7 +222,6 @@ def test_what_cannot_be_drawn_is_refused_before_the_training(profile: Profile, t
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
-        ("accelerate.dynamo=inductor", "does not compile yet"),
         ("accelerate.processes=3", None),
         ("training.optimizer=adamw8bit", "bitsandbytes"),
     ],

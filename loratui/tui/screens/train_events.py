@@ -59,6 +59,9 @@ def sentence(event: Event) -> tuple[str, Role]:
             )
         case "preflight":
             return _preflight(event), "text"
+        case "compilation":
+            backend = event.get("backend")
+            return f"{f'compiled by {backend}' if backend else 'not compiled'}: {event.get('why', '')}", "text"
         case "resumed":
             return f"going on at step {event.get('step', '?')} of {event.get('steps', '?')}", "text"
         case "validation":

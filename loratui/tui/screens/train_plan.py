@@ -144,6 +144,8 @@ def _plan(intention: Intention, width: int, glyphs: Glyphs) -> list[Line]:
     )
     if intention.estimate:
         row("takes", intention.estimate)
+    if plan.compilation.backend:
+        row("", plan.compilation.in_words, "faint")
     lora = next(file for file in plan.files if file.stem == plan.name)
     row("writes", cut_middle(shown_path(lora), room, glyphs, start=room // 4))
     others = len(plan.files) - 1 - profile.comparison.enabled

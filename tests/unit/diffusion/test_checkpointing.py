@@ -8,8 +8,9 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from loratui.diffusion.checkpointing import checkpoint_levels, levels_of
+from loratui.diffusion.loading_checkpoint import shipped_configs
 from loratui.diffusion.lora_network import LoraNetwork, trained_layers
-from loratui.lora_file.naming import Component
+from loratui.lora_file.naming import BaseFamily, Component
 from loratui.profile.schema import Network
 from tests.tiny_base import CROSS_ATTENTION_DIM, tiny_unet
 
@@ -109,3 +110,16 @@ def test_all_levels_are_all_that_diffusers_checkpoints(unet: UNet2DConditionMode
     assert {name.rsplit(".attentions")[0] for name in checkpointed()} == {"down_blocks.0", "up_blocks.2"}
     checkpoint_levels(unet, 0)
     assert checkpointed() == set()
+
+
+@pytest.mark.parametrize(("family", "order"), [("sd1", [0, 1, 2, 3]), ("sd2", [0, 1, 2, 3]), ("sdxl", [2, 1, 0])])
+def test_the_level_that_keeps_most_is_the_first(family: BaseFamily, order: list[int]) -> None:
+    """As counted on meta tensors (tests/benchmarks/memory.py): the innermost level of SDXL keeps two thirds."""
+    with torch.device("meta"):
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(shipped_configs(family) / "unet"))
+    found: list[int] = []
+    for count in range(1, len(order) + 1):
+        checkpoint_levels(unet, count)
+        now = [number for number, block in enumerate(unet.down_blocks) if block.gradient_checkpointing]
+        found += [number for number in now if number not in found]
+    assert found == order

@@ -11,7 +11,7 @@ def test_checkpointing_level_by_level_then_pieces_then_resolution() -> None:
         adjustments = adjustments.smaller(4, levels=3, may_lower_resolution=True)
     assert words == [
         "as the profile says",
-        "gradient checkpointing of the largest level",
+        "gradient checkpointing of 1 of 3 levels",
         "gradient checkpointing of 2 of 3 levels",
         "gradient checkpointing",
         "2 × 2 pictures a step (same effective batch), gradient checkpointing",

@@ -46,7 +46,7 @@ def test_out_of_memory_goes_on_in_smaller_pieces_with_the_same_result(profile: P
     losses = [[event["loss"] for event in of.events("step")] for of in (whole, training)]
     assert losses[1] == pytest.approx(losses[0], rel=1e-4)
     assert [event["what"] for event in training.events("recovered")] == [
-        "out of memory: now gradient checkpointing of the largest level",
+        "out of memory: now gradient checkpointing of 1 of 2 levels",
         "out of memory: now gradient checkpointing",
         "out of memory: now 2 × 2 pictures a step (same effective batch), gradient checkpointing",
         "out of memory: now 4 × 1 picture a step (same effective batch), gradient checkpointing",
@@ -89,7 +89,7 @@ def test_the_preflight_checkpoints_unasked_and_a_resume_keeps_the_level(
         training.go(before_forward=kill_at(9), watch=watch)
     training.go(watch=watch)
     assert [(event["step"], event["what"]) for event in training.events("recovered")] == [
-        (0, "out of memory: now gradient checkpointing of the largest level")
+        (0, "out of memory: now gradient checkpointing of 1 of 2 levels")
     ]
     assert training.events("proposed") == []
     assert checkpointed == [True, False] * 2
