@@ -60,7 +60,7 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
     try:
         vae_source = fetch(locate(settings.vae)) if settings.vae else None
         vae = None if vae_source is None else _load_vae(settings.vae, vae_source, configs)
-        base = _load(settings, source, checkpoint, configs, vae, dtype)
+        base = _load(settings, source, checkpoint, configs, vae, dtype, device)
         base.read_again = partial(_read_again, settings, source, vae_source, configs, dtype, _stamp(source))
         base.name = source.stem if source.is_file() else location.name
         base.move(device)
@@ -81,11 +81,17 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
 
 
 def _load(
-    settings: Model, source: Path, checkpoint: Checkpoint, configs: Path, vae: Any, dtype: torch.dtype
+    settings: Model,
+    source: Path,
+    checkpoint: Checkpoint,
+    configs: Path,
+    vae: Any,
+    dtype: torch.dtype,
+    device: torch.device,
 ) -> BaseModel:
     scheduler_config, tokenizer_from = read_scheduler_config(configs), ""
     if source.is_dir():
-        parts = load_directory(source, vae, dtype)
+        parts = load_directory(source, vae, dtype, device)
     else:
         # Before the gigabytes: without a tokenizer nothing can be done with them.
         words = single_file_tokenizer(settings.config)

@@ -15,6 +15,7 @@ from loratui.hub.family import unet_family
 from loratui.lora_file.naming import BaseFamily
 from loratui.safe_text import printable
 
+_CPU = torch.device("cpu")
 _CLASSES = {
     "unet": UNet2DConditionModel,
     "vae": AutoencoderKL,
@@ -23,12 +24,13 @@ _CLASSES = {
 }
 
 
-def load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, Any]:
+def load_directory(directory: Path, vae: Any, dtype: torch.dtype, device: torch.device) -> dict[str, Any]:
     """Return tokenizers, text encoders, VAE and UNet by their names in diffusers.
 
     Args:
         vae: Used instead of the directory's own; None for that.
         dtype: Precision of UNet and text encoders; the VAE is read in fp32.
+        device: Where the UNet is read to; the smaller parts follow when they are used.
 
     Raises:
         FilesRefused: A part is missing, damaged or incomplete.
@@ -37,7 +39,7 @@ def load_directory(directory: Path, vae: Any, dtype: torch.dtype) -> dict[str, A
     family = family_of_configs(directory)
     parts = {
         # The largest first: while a part is read, its file counts as memory too.
-        "unet": read_part(directory, "unet", dtype),
+        "unet": load_part(_CLASSES["unet"], directory, "unet", dtype, device),
         "tokenizer": open_tokenizer(directory / "tokenizer", family, "text_encoder"),
         "text_encoder": read_part(directory, "text_encoder", dtype),
         "vae": vae or read_part(directory, "vae", dtype),
@@ -57,8 +59,10 @@ def read_part(directory: Path, name: str, dtype: torch.dtype) -> Any:
     return load_part(_CLASSES[name], directory, name, torch.float32 if name == "vae" else dtype)
 
 
-def load_part(kind: Any, directory: Path, name: str, precision: torch.dtype) -> Any:
+def load_part(kind: Any, directory: Path, name: str, precision: torch.dtype, device: torch.device = _CPU) -> Any:
     """Return the model of the class `kind` in the folder `name` of a diffusers directory, or in itself for "".
+
+    On a GPU the weights come there from the file, without a copy in main memory on the way.
 
     Raises:
         FilesRefused: It is missing, damaged or incomplete.
@@ -70,6 +74,7 @@ def load_part(kind: Any, directory: Path, name: str, precision: torch.dtype) -> 
             variant=_variant(directory / name),
             torch_dtype=precision,
             output_loading_info=True,
+            **({} if device.type == "cpu" else {"device_map": {"": device}}),
         )
     refuse_missing(name or "files", found["missing_keys"])
     return model

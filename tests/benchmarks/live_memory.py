@@ -12,6 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 _BLOCK = 512
+# Operators that are no view by their signature, and yet compute nothing.
+_NO_WORK = {"_unsafe_view", "empty", "empty_like", "new_empty", "new_empty_strided", "empty_strided", "lift_fresh"}
 
 
 class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -20,13 +22,14 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
     Attributes:
         live: Bytes alive now.
         peak: Most that were alive at once.
+        operators: How many operators computed something: about the kernels that a GPU is told to run.
         at_peak: The bytes alive at the peak, by what made them: an operator and a shape, or the name given to `hold`.
     """
 
     def __init__(self, device: torch.device) -> None:
         """Count from now on what lies on `device`."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self.live = self.peak = 0
+        self.live = self.peak = self.operators = 0
         self.at_peak: Counter[str] = Counter()
         self._device = device
         self._by_origin: Counter[str] = Counter()
@@ -43,6 +46,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         named = kwargs or {}
         self.hold(_tensors((args, named)), "made before")
         returned = func(*args, **named)
+        self.operators += not (func.is_view or func.overloadpacket.__name__ in _NO_WORK)
         for tensor in _tensors(returned):
             self._note(tensor, f"{func.overloadpacket.__name__} {'×'.join(map(str, tensor.shape))}")
         return returned

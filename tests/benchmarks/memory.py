@@ -83,12 +83,14 @@ class Counted:
         weights: The frozen base.
         trained: Masters and shadows of the LoRA, the gradients of both, AdamW's two moments.
         activations: All else: what the passes keep and work on, and the batch.
+        operators: How many operators a step takes, the optimizer's own aside.
         largest: Of the activations, what takes most, by the operator that made it and its shape.
     """
 
     weights: int
     trained: int
     activations: int
+    operators: int
     largest: dict[str, int]
 
     @property
@@ -122,7 +124,7 @@ def count(job: Job) -> Counted:
         network.refresh_shadows()
     kept = memory.at_peak
     del kept["weights"], kept["LoRA and optimizer"]
-    return Counted(weights, trained, kept.total(), dict(kept.most_common(5)))
+    return Counted(weights, trained, kept.total(), memory.operators, dict(kept.most_common(5)))
 
 
 def flat_buffers(network: LoraNetwork) -> list[torch.Tensor]:
@@ -201,15 +203,15 @@ def table(counted: list[tuple[Job, Counted]]) -> str:
     """Return the figures as a table in Markdown, in GiB."""
     lines = [
         "| base | side | batch | rank | precision | trained | levels checkpointed | weights "
-        "| LoRA and optimizer | activations at peak | peak, GiB | target |",
-        f"|{'---|' * 12}",
+        "| LoRA and optimizer | activations at peak | peak, GiB | target | operators |",
+        f"|{'---|' * 13}",
     ]
     for job, found in counted:
         trained = "UNet, text encoder" if job.text_encoder else "UNet"
         target = "–" if job.target is None else f"≤ {job.target}"
         sizes = [f"{size / _GIB:.2f}" for size in (found.weights, found.trained, found.activations, found.peak)]
         job_cells = [job.arch, job.resolution, job.batch, job.rank, job.precision, trained, job.levels]
-        lines.append(f"| {' | '.join(map(str, [*job_cells, *sizes, target]))} |")
+        lines.append(f"| {' | '.join(map(str, [*job_cells, *sizes, target, found.operators]))} |")
     return "\n".join(lines)
 
 

@@ -113,6 +113,8 @@ def measure(trainer: Trainer, job: Job, work: Path) -> Measured:
     }
     if trainer.folder:
         environment["LORATUI_PROBE_TORCHVISION"] = "1"
+    if job.cap:
+        environment["LORATUI_PROBE_CAP"] = str(job.cap)
     if job.device == "cpu":
         environment |= {"CUDA_VISIBLE_DEVICES": "", "ACCELERATE_USE_CPU": "1"}
     command = trainer.command(job, work)
@@ -235,6 +237,7 @@ def _job(options: argparse.Namespace, work: Path) -> Job:
         steps=PICTURES * REPEATS * EPOCHS // options.batch if options.whole else options.steps,
         base=base,
         pictures=pictures,
+        cap=options.cap,
         tokenizers=tokenizers,
     )
 
@@ -253,6 +256,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--checkpointing", action="store_true", help="with gradient checkpointing")
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cpu")
     parser.add_argument("--precision", choices=["auto", "no", "fp16", "bf16"], default="auto")
+    parser.add_argument(
+        "--cap",
+        type=float,
+        default=0.0,
+        metavar="GIB",
+        help="most memory of the GPU, without flash attention: 7 for an 8 GB RTX 2070",
+    )
     parser.add_argument("--steps", type=int, default=15)
     parser.add_argument("--whole", action="store_true", help="the guide's whole job: 15 pictures × 5 × 10 epochs")
     parser.add_argument("--peer", action="append", default=[], metavar="NAME=DIR", help="kohya=DIR or diffusers=DIR")

@@ -27,6 +27,7 @@ class Job:
         base: A diffusers directory.
         pictures: Folder above `5_emi_person`, as kohya wants it.
         tokenizers: Folder with `tokenizer` (and `tokenizer_2`).
+        cap: Most GiB of the GPU that a trainer may use, as on an older card that also lacks flash attention; 0: all.
     """
 
     arch: str
@@ -41,6 +42,7 @@ class Job:
     base: Path
     pictures: Path
     tokenizers: Path
+    cap: float = 0.0
 
 
 class Trainer(Protocol):

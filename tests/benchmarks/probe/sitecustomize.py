@@ -79,6 +79,18 @@ def watch_steps(module: ModuleType) -> None:
     module.register_optimizer_step_post_hook(StepWatch(os.environ["LORATUI_PROBE"]).count)
 
 
+def make_small_card(module: ModuleType) -> None:
+    """Have torch use no more of the GPU than an older card has, and none of the attention that such a card lacks."""
+
+    def limit() -> None:
+        whole = module.get_device_properties(0).total_memory
+        module.set_per_process_memory_fraction(min(1.0, float(os.environ["LORATUI_PROBE_CAP"]) * 2**30 / whole))
+        sys.modules["torch.backends.cuda"].enable_flash_sdp(False)
+        sys.modules["torch.backends.cuda"].enable_cudnn_sdp(False)
+
+    module._lazy_call(limit)  # when the GPU is first used
+
+
 def define_missing_operators(_: ModuleType) -> None:
     """Let torchvision's transforms be imported where its compiled operators fit no torch of this machine."""
     import torch
@@ -135,5 +147,7 @@ class Wrapped(Loader):
 
 if "LORATUI_PROBE" in os.environ:
     sys.meta_path.insert(0, Around("torch.optim.optimizer", watch_steps, after=True))
+    if os.environ.get("LORATUI_PROBE_CAP"):
+        sys.meta_path.insert(0, Around("torch.cuda", make_small_card, after=True))
     if os.environ.get("LORATUI_PROBE_TORCHVISION"):
         sys.meta_path.insert(0, Around("torchvision", define_missing_operators, after=False))

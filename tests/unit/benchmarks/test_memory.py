@@ -50,6 +50,16 @@ def test_what_is_freed_makes_room_for_what_comes(memory: LiveMemory) -> None:
     assert memory.live == kept.nbytes
 
 
+def test_operators_are_those_that_compute(memory: LiveMemory) -> None:
+    x, weight = torch.empty(4, 8, device=META), torch.empty(3, 8, device=META, requires_grad=True)
+    assert memory.operators == 0
+    y = torch.nn.functional.linear(x.view(2, 2, 8), weight)  # a product, between views
+    y.add_(1)
+    assert memory.operators == 2
+    y.sum().backward()  # the sum; the factor 1 for it; one product, for the weight alone
+    assert memory.operators == 5
+
+
 def test_sizes_are_those_of_the_blocks_that_cuda_hands_out(memory: LiveMemory) -> None:
     kept = [torch.zeros(numbers, device=META) for numbers in (1, 128, 129)]
     assert memory.live == 512 + 512 + 1024
@@ -208,7 +218,7 @@ def trained_numbers(rank: int) -> int:
 
 def test_the_table_tells_every_part_and_the_target() -> None:
     job = Job("sdxl", 1024, batch=1, rank=16, precision="bf16", levels=3, target=10.0)
-    found = Counted(weights=4 * 2**30, trained=2**30, activations=2**29, largest={})
+    found = Counted(weights=4 * 2**30, trained=2**30, activations=2**29, operators=1234, largest={})
     assert table([(job, found)]).splitlines()[-1] == (
-        "| sdxl | 1024 | 1 | 16 | bf16 | UNet | 3 | 4.00 | 1.00 | 0.50 | 5.50 | ≤ 10.0 |"
+        "| sdxl | 1024 | 1 | 16 | bf16 | UNet | 3 | 4.00 | 1.00 | 0.50 | 5.50 | ≤ 10.0 | 1234 |"
     )

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.loading import load_base
+from loratui.diffusion.loading_directory import load_directory
 from loratui.errors import BaseModelError
 from loratui.profile.schema import Model
 from tests.original_layout import original_vae, write_single_file
@@ -229,3 +230,10 @@ def test_without_a_tokenizer_anywhere_the_places_to_get_one_are_told(
     file = write_single_file(tiny_base_directory, tmp_path / "tiny.safetensors")
     with pytest.raises(BaseModelError, match="holds no tokenizer"):
         load(base=str(file), config=str(configs))
+
+
+def test_the_unet_is_read_straight_to_where_it_computes(tiny_base_directory: Path) -> None:
+    """The meta device stands for a GPU."""
+    parts = load_directory(tiny_base_directory, None, torch.float32, torch.device("meta"))
+    devices = {name: part.device.type for name, part in parts.items() if isinstance(part, torch.nn.Module)}
+    assert devices == {"unet": "meta", "text_encoder": "cpu", "vae": "cpu"}
