@@ -23,16 +23,20 @@ _ERRORS = (
 )
 
 
+# What is no fault of the files; the second is not in every torch.
+_OF_THE_DEVICE = (torch.OutOfMemoryError, getattr(torch, "AcceleratorError", torch.OutOfMemoryError))
+
+
 class FilesRefused(Exception):
     """A library cannot make a part of a base of its files; the text says why, in one line."""
 
 
 @contextmanager
 def library_call() -> Iterator[None]:
-    """Have what a library raises come out as FilesRefused; memory that runs out stays what it is."""
+    """Have what a library raises come out as FilesRefused; what fails on the device stays what it is."""
     try:
         yield
-    except torch.OutOfMemoryError:
+    except _OF_THE_DEVICE:
         raise
     except _ERRORS as error:
         raise FilesRefused((str(error).strip() or type(error).__name__).splitlines()[0]) from error

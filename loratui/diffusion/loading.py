@@ -51,6 +51,7 @@ def load_base(settings: Model, *, device: torch.device, dtype: torch.dtype) -> B
         BaseModelError: It is missing, damaged, or a kind that cannot be used here.
     """
     transformers_logging.disable_progress_bar()
+    torch.empty(0, device=device)  # fails here where the device does not work, not as if the files were damaged
     location = locate(settings.base)
     source = fetch(location)
     if source.is_dir():
