@@ -95,8 +95,9 @@ def event_line(event: Event, quiet: bool = False) -> str:
         case "preflight":
             return preflight_line(event)
         case "compilation":
-            backend = event.get("backend")
-            return f"{f'Compiled by {backend}' if backend else 'Not compiled'}: {event.get('why', '')}"
+            return f"torch.compile: {event.get('backend') or 'not used'}, {event.get('why', '')}"
+        case "compiling":
+            return f"torch.compile: {event.get('backend', '?')} is at work, {event.get('why', '')}; a minute or more"
         case "recovered":
             return recovery_line(event)
         case "told":

@@ -118,7 +118,9 @@ class LoraNetwork:
             first = joint[0].key
             rank, *of_input = shapes[first][0]
             factor = group.shadow_leaf(starts[first, 0], (len(joint) * rank, *of_input))
-            for target, down in zip(joint, factor.chunk(len(joint)) if len(joint) > 1 else (factor,), strict=True):
+            # Parts of a joint factor are for looking at; a graph that outlives a pass cannot be recorded.
+            downs = factor.detach().chunk(len(joint)) if len(joint) > 1 else (factor,)
+            for target, down in zip(joint, downs, strict=True):
                 up = group.shadow_leaf(starts[target.key, 1], shapes[target.key][1])
                 self._adapters[target.key] = Adapter(down, up)
             if len(joint) > 1:
@@ -211,7 +213,8 @@ class LoraNetwork:
             remove(self._components[target.component], target.path, self._adapters[target.key])
 
 
-# Layers of an attention that read the same input: of diffusers' UNets (self and cross attention), of CLIP.
+# Layers of an attention that read the same input: of diffusers' UNets (self and cross attention), of CLIP. A UNet with
+# `only_cross_attention`, whose attn1 reads text too, is no Stable Diffusion 1.x, 2.x or XL.
 _SAME_INPUT = re.compile(r"(.*\battn1\.)to_[qkv]|(.*\battn2\.)to_[kv]|(.*\bself_attn\.)[qkv]_proj")
 
 

@@ -247,7 +247,7 @@ class Accelerate(Section):
     dynamo: Literal["auto", "no", "eager", "aot_eager", "inductor"] = setting(
         "auto",
         "Compilation",
-        "torch.compile's backend. auto: inductor where that makes the whole run faster, which only long runs are.",
+        "torch.compile's backend. auto: inductor, tried on runs of half an hour and more, kept where it is faster.",
     )
     cuda_graphs: bool = setting(
         False,

@@ -16,6 +16,7 @@ from loratui.dataset.checks import Report
 from loratui.dataset.manifest import Manifest, freeze
 from loratui.dataset.problems import Problem
 from loratui.dataset.schedule import steps_per_epoch, total_steps
+from loratui.environment.cpu import has_bf16_units
 from loratui.environment.gpu import has_amd_driver, visible_gpus
 from loratui.errors import BaseModelError, RunError
 from loratui.hub.checkpoint import check_vae, check_whole, read_checkpoint
@@ -26,7 +27,7 @@ from loratui.lora_file.naming import epoch_filename, last_filename
 from loratui.paths import runs_directory
 from loratui.profile.schema import Profile
 from loratui.runs.base_parameters import Parameters, parameters_of
-from loratui.runs.compilation import Choice, choose_compilation
+from loratui.runs.compilation import Compilation, choose_compilation, hindrances_of, shapes_of
 from loratui.runs.launcher import check_accelerate
 from loratui.runs.lora_size import lora_bytes, lora_parameters
 from loratui.runs.measured import recall, recall_compiled, shape_of_step
@@ -81,7 +82,7 @@ class Plan:
     steps: int
     files: tuple[Path, ...]
     disk: tuple[DiskNeed, ...]
-    compilation: Choice
+    compilation: Compilation
     warnings: tuple[Problem, ...] = ()
 
 
@@ -148,12 +149,21 @@ def make_plan(profile: Profile, report: Report) -> Plan:
     )
 
 
-def _compilation(profile: Profile, base: BaseLocation, manifest: Manifest, steps: int) -> Choice:
+def _compilation(profile: Profile, base: BaseLocation, manifest: Manifest, steps: int) -> Compilation:
     """Decide by what this computer measured before, whatever its device was called."""
     largest = max((image.placement.bucket for image in manifest.images), key=math.prod)
     facts = shape_of_step(profile, base.name, largest)
-    known = recall(facts)
-    return choose_compilation(profile, steps, known.seconds_per_step if known else None, recall_compiled(facts))
+    known, settings = recall(facts), profile.accelerate
+    on_cpu = settings.device == "cpu" or (settings.device == "auto" and not (visible_gpus() or has_amd_driver()))
+    in_fp32 = settings.mixed_precision == "no" or (settings.mixed_precision == "auto" and not has_bf16_units())
+    return choose_compilation(
+        profile,
+        steps,
+        known.seconds_per_step if known else None,
+        recall_compiled(facts),
+        shapes=shapes_of(manifest, profile.training.batch_size),
+        is_exact=on_cpu and in_fp32,
+    )
 
 
 def _present(base: str) -> BaseLocation:
@@ -226,6 +236,12 @@ def saved_epochs(profile: Profile, epochs: int) -> range:
 def _check_engine(profile: Profile) -> None:
     """Refuse what this installation cannot do."""
     check_accelerate(profile.accelerate, has_gpu=bool(visible_gpus()) or has_amd_driver())
+    hindrance = next((words for words, holds in hindrances_of(profile).items() if holds), "")
+    if profile.accelerate.dynamo not in ("auto", "no") and hindrance:
+        raise RunError(
+            f"accelerate.dynamo is {profile.accelerate.dynamo}, but this training cannot be compiled, {hindrance}.",
+            "Set accelerate.dynamo to auto.",
+        )
     if profile.training.optimizer == "adamw8bit" and importlib.util.find_spec("bitsandbytes") is None:
         raise RunError(
             "training.optimizer is adamw8bit, but the package bitsandbytes is not installed.",

@@ -109,7 +109,7 @@ class Passes:
 
         Args:
             plain: A pass; works on tensors at fixed addresses but for its batch, and keeps nothing of it.
-            sums: Everything that a pass changes: it adds to them.
+            sums: Everything that a pass adds to.
             recorder: None to take every pass plainly.
             warn: Told in a sentence when recording is given up.
         """

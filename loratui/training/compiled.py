@@ -15,7 +15,8 @@ class CompiledBlocks:
     def __init__(self, unet: Any, backend: str) -> None:
         """Mark the blocks; `backend` is torch.compile's."""
         self._unet = unet
-        unet.compile_repeated_blocks(backend=backend)
+        # By the shape alone: kernels for any shape would depend on which shapes came before.
+        unet.compile_repeated_blocks(backend=backend, dynamic=False)
         # A preview or a validation has other shapes and no gradients: compiling for each would cost more than they do.
         torch.compiler.set_stance("force_eager")
 

@@ -143,6 +143,17 @@ class Continuity:
             ) from error
         self._recovered("memory", f"out of memory: now {words}")
 
+    def give_up_compilation(self, error: Exception) -> None:
+        """Compute plainly from now on, since compiled blocks fail."""
+        self._bench.step.undo_compilation()
+        why = " ".join(str(error).split("\n")[:2]).strip() or type(error).__name__
+        self._events.write("compilation", backend="", why=f"as it fails: {why}")
+
+    def go_back_to(self, adjustments: Adjustments) -> None:
+        """Work as before something that was only tried."""
+        if adjustments != self.adjustments:
+            self._adjust(adjustments)
+
     def count_overflow(self, step: int) -> None:
         """Tell the first overflow of fp16 gradients; the rest is told at the end by `sum_up_overflows`."""
         self.overflows += 1

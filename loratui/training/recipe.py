@@ -105,7 +105,7 @@ class Recipe:
         bench.base.set_vae_aside()  # has done its work
         self._continuity = Continuity(bench, self._files, self._events)
         self._updates = Updates(bench, self._continuity)
-        self._rehearsal = Rehearsal(bench, self._continuity, self._updates, self._prepare_captions)
+        self._rehearsal = Rehearsal(bench, self._continuity, self._updates, self._prepare_captions, self._stop_in_setup)
         if self._continuity.resume():
             compile_as_before(bench)
         else:
@@ -225,7 +225,8 @@ class Recipe:
             if updates.should_be_heard or updates.position == first + len(steps):
                 for result in updates.hear():
                     self._report(result, epoch)
-                    self.pace.step_took(updates.seconds)
+                    if self._is_plain:
+                        self.pace.step_took(updates.seconds)
                 if self._continuity.pending_epoch is None:
                     self._answer_requests(epoch)
 
@@ -326,7 +327,11 @@ class Recipe:
         raise Stopped(self._step, lora, command)
 
     def _keep_pace(self) -> None:
-        """Remember what a plain step really took, unless trouble made the steps others than those that were planned."""
-        is_plain = not self._bench.step.is_compiled and self._continuity.adjustments == Adjustments()
-        if self._processes.is_first and is_plain:
+        """Remember what plain steps really took."""
+        if self._processes.is_first and self._is_plain:
             self.pace.keep()
+
+    @property
+    def _is_plain(self) -> bool:
+        """Whether steps are what other runs will begin with: neither compiled nor changed by trouble."""
+        return not self._bench.step.is_compiled and self._continuity.adjustments == Adjustments()

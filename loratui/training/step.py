@@ -133,11 +133,13 @@ class TrainingStep:
 
     def compile(self, backend: str) -> None:
         """Have torch.compile's `backend` compile the UNet's blocks in the next pass."""
+        self.passes.forget()
         self._compiled = CompiledBlocks(self._base.unet, backend)
 
     def undo_compilation(self) -> None:
         """Take passes as they were before `compile`."""
         if self._compiled is not None:
+            self.passes.forget()
             self._compiled.undo()
             self._compiled = None
 

@@ -106,8 +106,12 @@ class Updates:
         """Gather this process's gradients; False when memory did not suffice."""
         try:
             self._bench.step.accumulate(self._share_of(micro_batches, epoch), sum(map(len, micro_batches)))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
+        except Exception as error:
+            if self._bench.step.is_compiled and not is_out_of_memory(error):
+                # Compilers fail in many ways, and later too: another bucket, a resume on another computer.
+                self._continuity.give_up_compilation(error)
+                return self._accumulated(micro_batches, epoch)
+            if not (isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error)):
                 raise
         else:
             return True

@@ -65,13 +65,13 @@ def verify_file(base: BaseModel, network: LoraNetwork, file: Path, *, precision:
     trim()
     with _in_fp32(base, network), torch.no_grad():
         with network.computing_as_written(DTYPES[precision], base.device):
-            live = _outputs(base, told or _read(base, caption))
+            live = _outputs(base, _read(base, caption) if told is None else told)
             network.set_strength(torch.tensor(0.0))
-            bare = _outputs(base, told or _read(base, caption))
+            bare = _outputs(base, _read(base, caption) if told is None else told)
             network.set_strength(None)
         network.detach()
         with _loaded_by_diffusers(base, network, file):
-            loaded = _outputs(base, told or _read(base, caption))
+            loaded = _outputs(base, _read(base, caption) if told is None else told)
     checks = [_compare(live.unet, loaded.unet, bare.unet, "UNet", file)]
     if trains_text:
         checks.append(_compare(live.text, loaded.text, bare.text, "text encoder", file))

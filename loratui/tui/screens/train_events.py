@@ -60,8 +60,9 @@ def sentence(event: Event) -> tuple[str, Role]:
         case "preflight":
             return _preflight(event), "text"
         case "compilation":
-            backend = event.get("backend")
-            return f"{f'compiled by {backend}' if backend else 'not compiled'}: {event.get('why', '')}", "text"
+            return f"torch.compile: {event.get('backend') or 'not used'}, {event.get('why', '')}", "text"
+        case "compiling":
+            return f"torch.compile: {event.get('backend', '?')} is at work, a minute or more", "text"
         case "resumed":
             return f"going on at step {event.get('step', '?')} of {event.get('steps', '?')}", "text"
         case "validation":
