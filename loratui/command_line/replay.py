@@ -28,6 +28,8 @@ def say_replay(history: History, terminal: Terminal, *, position: bool = True) -
         terminal.say(line)
     if history.preflight:
         terminal.say(event_line(history.preflight))
+    if history.compilation:
+        terminal.say(event_line(history.compilation))
     if history.losses:
         steps = list(history.losses)
         terminal.say(f"loss of steps {steps[0]}–{steps[-1]}, {_figures(history)}:")

@@ -57,7 +57,7 @@ def choose_compilation(
     """
     wanted = profile.accelerate.dynamo
     if wanted != "auto":
-        return Compilation("", False, "") if wanted == "no" else Compilation(wanted, False, "as the profile asks")
+        return Compilation("", False, "") if wanted == "no" else Compilation(wanted, False, "as asked for")
     hindrances = {
         **hindrances_of(profile),
         "as the same profile shall train the same bytes": is_exact,
@@ -75,7 +75,7 @@ def choose_compilation(
         return Compilation("", False, f"as it would not save any of {duration(whole)}")
     if whole < _LEAST_SECONDS_FOR_A_TRIAL:
         return Compilation("", False, f"as {duration(whole)} of steps are too short for it")
-    return Compilation("inductor", True, f"tried, as the steps take {duration(whole)}")
+    return Compilation("inductor", True, f"kept if steps get faster: they take {duration(whole)}")
 
 
 def hindrances_of(profile: Profile) -> dict[str, bool]:

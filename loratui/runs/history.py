@@ -50,6 +50,7 @@ class History:
     base: Event | None = None
     training: Event | None = None
     preflight: Event | None = None
+    compilation: Event | None = None
     verified: Event | None = None
     state: Event | None = None
     resumed: Event | None = None
@@ -82,7 +83,7 @@ class History:
             name, key = _LISTS[kind]
             if event.get(key):
                 getattr(self, name).append(str(event[key]))
-        elif kind in ("base", "preflight", "verified", "state", "exited"):
+        elif kind in ("base", "preflight", "compilation", "verified", "state", "exited"):
             setattr(self, kind, event)
         elif kind == "started":
             self.pid = _whole(event.get("pid")) or None

@@ -62,7 +62,7 @@ def sentence(event: Event) -> tuple[str, Role]:
         case "compilation":
             return f"torch.compile: {event.get('backend') or 'not used'}, {event.get('why', '')}", "text"
         case "compiling":
-            return f"torch.compile: {event.get('backend', '?')} is at work, a minute or more", "text"
+            return f"torch.compile: {event.get('backend', '?')} compiles, for half a minute or more", "text"
         case "resumed":
             return f"going on at step {event.get('step', '?')} of {event.get('steps', '?')}", "text"
         case "validation":

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 STOPS_NOW = "It stops after this step, and saves."
 STOPS_FINISHING = "It stops; all steps are taken."
 STOPS_AFTER_EPOCH = "It stops after this epoch."
+OVER_ALREADY = "It was over already: there is nothing to stop."
 STOPS = (STOPS_NOW, STOPS_FINISHING, STOPS_AFTER_EPOCH)
 _NOW, _AFTER_EPOCH, _GO_ON = "now", "after epoch", "go on"
 _ACCEPT, _SETTINGS, _LEAVE = "accept", "settings", "leave"
@@ -55,10 +56,13 @@ async def stop_run(wizard: "Wizard", watch: RunWatch) -> str:
         Choice(_AFTER_EPOCH, "Stop after this epoch", "its file is saved"),
     ]
     choices.append(Choice(_NOW, "Stop now", "finishes the step and saves; Enter resumes it"))
-    match await wizard.push_screen_wait(Ask(f"Stop {name}?", "", choices)):
+    answer = await wizard.push_screen_wait(Ask(f"Stop {name}?", "", choices))
+    if answer in (_NOW, _AFTER_EPOCH) and not watch.moment.is_busy:
+        return OVER_ALREADY  # while the question stood there
+    match answer:
         case "now":
             watch.stop()
-            return STOPS_NOW
+            return STOPS_FINISHING if watch.moment.is_finishing else STOPS_NOW
         case "after epoch":
             await in_thread(partial(send, watch.run, STOP_AFTER_EPOCH))
             return STOPS_AFTER_EPOCH

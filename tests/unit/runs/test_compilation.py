@@ -34,7 +34,7 @@ def choose(
     [
         (375, None, None, Compilation("", False, "unless the first steps show that the run is long")),
         (375, 0.5, None, Compilation("", False, "as 3 min 8 s of steps are too short for it")),
-        (375, 5.0, None, Compilation("inductor", True, "tried, as the steps take 31 min 15 s")),
+        (375, 5.0, None, Compilation("inductor", True, "kept if steps get faster: they take 31 min 15 s")),
         (200, 1.0, FASTER, Compilation("", False, "as it would not save any of 3 min 20 s")),
         (3000, 1.0, FASTER, Compilation("inductor", False, "as it saves 9 min 0 s of 50 min 0 s")),
         (9999, 0.7, FASTER, Compilation("", False, "as it would not save any of 1 h 56 min")),
@@ -54,7 +54,7 @@ def test_every_shape_of_a_batch_costs_a_compilation() -> None:
 @pytest.mark.parametrize("wanted", ["eager", "inductor"])
 def test_a_profile_that_asks_for_a_backend_gets_it(wanted: str) -> None:
     asked = profile(accelerate__dynamo=wanted)
-    assert choose(asked, 1, is_exact=True, shapes=9) == Compilation(wanted, False, "as the profile asks")
+    assert choose(asked, 1, is_exact=True, shapes=9) == Compilation(wanted, False, "as asked for")
 
 
 def test_a_profile_that_asks_for_none_gets_none() -> None:

@@ -156,6 +156,6 @@ def test_a_trial_keeps_what_is_faster(
     training.go()
     (told,) = training.events("compilation")
     assert told["backend"] == ("inductor" if is_worth_it else "")
-    assert "instead of" in told["why"]
+    assert "s a step with it" in told["why"]
     facts = next(key for key in measured._file().read_text().split('"') if "compiled by" in key)
     assert measured.recall_compiled([facts.split(", ")[0]]) is not None
