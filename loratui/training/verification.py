@@ -8,10 +8,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from diffusers import DDIMScheduler, DiffusionPipeline, StableDiffusionPipeline, StableDiffusionXLPipeline
-
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.conditioning import Conditioning, PictureSizes
@@ -131,7 +130,10 @@ def _loaded_by_diffusers(base: BaseModel, network: LoraNetwork, file: Path) -> I
         pipeline.unload_lora_weights()
 
 
-def _pipeline(base: BaseModel) -> DiffusionPipeline:
+def _pipeline(base: BaseModel) -> Any:
+    # Pipelines bring much with them that no step needs: they are imported when the training is over.
+    from diffusers import DDIMScheduler, StableDiffusionPipeline, StableDiffusionXLPipeline
+
     parts = {"vae": base.vae, "unet": base.unet, "scheduler": DDIMScheduler()}
     for text in base.texts:
         parts[text.component] = text.model
