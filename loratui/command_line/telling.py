@@ -97,7 +97,8 @@ def event_line(event: Event, quiet: bool = False) -> str:
         case "compilation":
             return f"torch.compile: {event.get('backend') or 'not used'}, {event.get('why', '')}"
         case "compiling":
-            return f"torch.compile: {event.get('backend', '?')} is at work for half a minute or more, {event.get('why', '')}"
+            backend = event.get("backend", "?")
+            return f"torch.compile: {backend} is at work for half a minute or more, {event.get('why', '')}"
         case "recovered":
             return recovery_line(event)
         case "told":

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
 from loratui.diffusion import draws
 from loratui.diffusion.base_model import BaseModel
 from loratui.diffusion.conditioning import Conditioning, PictureSizes
