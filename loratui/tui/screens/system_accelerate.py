@@ -144,7 +144,11 @@ class AccelerateForm(Dialog[None]):
         self.app.push_screen(PlainText("accelerate's configuration", text))
 
     def action_write_accelerate(self) -> None:
-        """Write accelerate's own default_config.yaml, after showing what changes."""
+        """Write accelerate's own default_config.yaml, after showing what changes; not while a text stands refused."""
+        if refused := self.query_one(RowsForm).refused:
+            titles = ", ".join(setting_named(name).title for name in refused)
+            self.say(f"{titles}: mend this first, for what stands there was not taken.", "error")
+            return
         self.run_worker(
             offer_default_config(self.app, values_of(self._session.profile.accelerate, self._gpus), self.say),
             group="accelerate",

@@ -125,6 +125,14 @@ async def test_an_answer_is_saved_as_it_is_typed_and_a_wrong_one_stays_with_its_
         assert "CPU, 2 processes, full precision" in "\n".join(screen_text(pilot))
 
 
+async def test_nothing_is_written_beside_an_answer_that_was_refused() -> None:
+    async with wizard(profile="emi", mode="system") as pilot:
+        await settle(pilot)
+        seen = await press(pilot, "enter", "down", "enter", "x", "enter", "W")
+        assert "Processes: mend this first, for what stands there was not taken." in seen
+        assert "default_config.yaml?" not in seen
+
+
 async def test_several_machines_are_asked_for_the_first_ones_address_first() -> None:
     async with wizard(profile="emi", mode="system") as pilot:
         await settle(pilot)
