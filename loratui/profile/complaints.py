@@ -83,7 +83,7 @@ def _complaint(details: ErrorDetails, names: Mapping[str, str]) -> str:
     name += f", entry {int(place[2]) + 1}," if len(place) > 2 else ""
     field = SECTIONS[section].model_fields[key]
     if kind == "value_error":
-        return f"{name} {message}, not {_shown(value)}."
+        return f"{name} {message}." if message == "must not be empty" else f"{name} {message}, not {_shown(value)}."
     if kind in ("too_short", "too_long"):
         limit = details["ctx"].get("min_length", details["ctx"].get("max_length"))
         bound = "at least" if kind == "too_short" else "at most"

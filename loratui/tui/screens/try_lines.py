@@ -11,6 +11,7 @@ from textual.content import Content
 from loratui.environment.transfer import login, scp_from_here
 from loratui.generation.grid_picture import BANDS
 from loratui.profile.fields import split_lora
+from loratui.profile.groups import in_titles
 from loratui.runs.trying import LAST
 from loratui.safe_text import printable
 from loratui.shown_paths import shown_path
@@ -118,7 +119,8 @@ def refusal_words(trial: Trial) -> str:
         return ""
     others = [printable(Path(split_lora(entry)[0]).name) for entry in trial.wish.other_loras]
     named = [name for name in others if name in refusal.what]
-    return " ".join(filter(None, [refusal.what, refusal.todo, f"O takes {named[0]} out again." if named else ""]))
+    words = (in_titles(refusal.what), in_titles(refusal.todo))
+    return " ".join(filter(None, [*words, f"O takes {named[0]} out again." if named else ""]))
 
 
 def tag_line(trial: Trial, width: int, glyphs: Glyphs) -> Content:

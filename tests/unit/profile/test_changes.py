@@ -64,6 +64,7 @@ def test_later_overrides_win_and_fields_may_change_together() -> None:
         ("training.learning_rate=1", "did you mean training.unet_lr?"),
         ("training.batch_size", "gives no value"),
         ("training.batch_size=two", "training.batch_size must be a whole number of at least 1, not 'two'."),
+        ("output.directory=", "output.directory must not be empty."),
         ("training.batch_size=", "training.batch_size must be a whole number of at least 1, not ''."),
         ("training.batch_size=1\nepochs=2", "must be a whole number"),
         ("training.token=hf_abcdefghijk", "never go in a profile"),
