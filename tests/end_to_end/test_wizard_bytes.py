@@ -67,6 +67,7 @@ def test_names_and_completion_on_home_send_no_codes(hostile: WizardTerminal) -> 
     hostile.keys("n")
     hostile.wait_to_see("Tab complete")
     hostile.type("n")
+    hostile.wait_to_see("There is no folder ~/n.")  # said a moment after the last key, instead of what Tab said before
     hostile.keys("tab")
     hostile.wait_to_see("Nothing begins like that.")
     hostile.keys("escape")
