@@ -97,6 +97,18 @@ def test_attach_shows_a_run_that_ended_and_gives_its_exit_code(root: Path, capsy
         assert ("error" in answer) == ("todo" in answer) == (code != 0)
 
 
+def test_attach_tells_what_became_of_compiling(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make(root, "20260101-120000", "emi")
+    with EventWriter(run.events_path) as events:
+        events.write("started", pid=1, task="train")
+        events.write("compiling", backend="inductor", why="kept if steps get faster: they take 2 h")
+        events.write("compilation", backend="", why="1.54 s a step with it, 1.53 s without")
+        events.write("step", step=1, loss=0.5)
+        events.write("finished", lora=None)
+    assert call("attach") == 0
+    assert "torch.compile: not used, 1.54 s a step with it, 1.53 s without" in capsys.readouterr().out
+
+
 def test_a_stopped_run_says_what_it_left_and_how_it_goes_on(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = make(root, "20260101-120000", "emi")
     with EventWriter(run.events_path) as events:
