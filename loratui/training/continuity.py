@@ -143,11 +143,10 @@ class Continuity:
             ) from error
         self._recovered("memory", f"out of memory: now {words}")
 
-    def give_up_compilation(self, error: Exception) -> None:
-        """Compute plainly from now on, since compiled blocks fail."""
+    def give_up_compilation(self, failure: str) -> None:
+        """Compute plainly from now on, since compiled blocks fail, in words of the library."""
         self._bench.step.undo_compilation()
-        why = " ".join(str(error).split("\n")[:2]).strip() or type(error).__name__
-        self._events.write("compilation", backend="", why=f"as it fails: {why}")
+        self._events.write("compilation", backend="", why=f"as it fails: {failure}")
 
     def go_back_to(self, adjustments: Adjustments) -> None:
         """Work as before something that was only tried."""

@@ -104,15 +104,15 @@ class Updates:
 
     def _accumulated(self, micro_batches: MicroBatches, epoch: int) -> bool:
         """Gather this process's gradients; False when memory did not suffice."""
+        failure = ""
         try:
             self._bench.step.accumulate(self._share_of(micro_batches, epoch), sum(map(len, micro_batches)))
         except Exception as error:
-            if self._bench.step.is_compiled and not is_out_of_memory(error):
-                # Compilers fail in many ways, and later too: another bucket, a resume on another computer.
-                self._continuity.give_up_compilation(error)
-                return self._accumulated(micro_batches, epoch)
             if not (isinstance(error, RuntimeError | MemoryError) and is_out_of_memory(error)):
-                raise
+                if not self._bench.step.is_compiled:
+                    raise
+                # Compilers fail in many ways, and later too: another bucket, a resume on another computer.
+                failure = " ".join(str(error).split("\n")[:2]).strip() or type(error).__name__
         else:
             return True
         finally:
@@ -121,7 +121,10 @@ class Updates:
         self._bench.network.clear_gradients()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
-        return False
+        if not failure:
+            return False
+        self._continuity.give_up_compilation(failure)
+        return self._accumulated(micro_batches, epoch)
 
     def _share_of(self, micro_batches: MicroBatches, epoch: int) -> Iterator[Batch]:
         """Yield this process's batches of the step, each at its place in the global batch."""
